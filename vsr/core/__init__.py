@@ -1,0 +1,1 @@
+"""The nouns: what every stage takes and gives. No cv2, no keras, no subprocess."""

@@ -1,0 +1,180 @@
+"""The nouns that stages exchange.
+
+Pixels inside vsr are RGB ``(H, W, 3)``: uint8, or uint16 (full 16-bit scale) for
+sources above 8 bit. The one exception is `YuvPicture`, the plainly upscaled
+picture in the encoder's own pixel format, into which super-resolved faces are
+pasted: what lies outside a face is never converted to RGB and back.
+
+Sizes are in pixels, origin top left. Times are integers (pts) in a `Fraction`
+time base of seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from vsr.core.color import ColorSpec, PixelFormat
+from vsr.core.geometry import Box, Window
+
+
+def _check_rgb(name: str, pixels: np.ndarray) -> None:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"{name}: got an array of shape {pixels.shape} and dtype {pixels.dtype}, "
+            "wanted (H, W, 3) in uint8 or uint16; convert the picture to RGB first"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class YuvPicture:
+    """A picture as the encoder takes it: planes one after another in one buffer.
+
+    The buffer may be written to by the one stage that owns the picture (paste).
+    """
+
+    buffer: np.ndarray
+    """uint8 (8 bit) or uint16 (above, little end up to the format's depth), shape (N,)"""
+    width: int
+    """luma pixels"""
+    height: int
+    """luma pixels"""
+    format: PixelFormat
+    color: ColorSpec
+
+    def __post_init__(self) -> None:
+        wanted = self.format.samples(self.width, self.height)
+        dtype = np.uint16 if self.format.bit_depth > 8 else np.uint8
+        if self.buffer.ndim != 1 or self.buffer.size != wanted or self.buffer.dtype != dtype:
+            raise ValueError(
+                f"YuvPicture: got {self.buffer.size} samples of {self.buffer.dtype}, wanted {wanted} "
+                f"of {np.dtype(dtype)} for {self.format.name} {self.width}x{self.height}; "
+                "check size and pixel format"
+            )
+
+    def planes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Views of Y (H, W), U and V (ceil(H/v), ceil(W/h)); writing to them writes the picture."""
+        luma = self.width * self.height
+        cw, ch = self.format.chroma_size(self.width, self.height)
+        y = self.buffer[:luma].reshape(self.height, self.width)
+        u = self.buffer[luma : luma + cw * ch].reshape(ch, cw)
+        v = self.buffer[luma + cw * ch :].reshape(ch, cw)
+        return y, u, v
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of the source with its own timestamp."""
+
+    index: int
+    """0-based position among the frames that are kept"""
+    pts: int
+    """the source's own timestamp, in ``time_base`` units; may be negative"""
+    time_base: Fraction
+    """seconds per pts unit, > 0"""
+    rgb: np.ndarray
+    """uint8 or uint16, (H, W, 3), upright source picture"""
+    canvas: YuvPicture | None = None
+    """the source picture plainly upscaled (Lanczos) for the encoder; None where no video is made"""
+
+    def __post_init__(self) -> None:
+        _check_rgb("Frame.rgb", self.rgb)
+        if self.index < 0:
+            raise ValueError(f"Frame.index: got {self.index}, wanted 0 or more")
+        if self.time_base <= 0:
+            raise ValueError(f"Frame.time_base: got {self.time_base}, wanted more than 0")
+
+    @property
+    def seconds(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face in one frame."""
+
+    box: Box
+    """tight face box, source pixels, sub-pixel floats"""
+    confidence: float
+    """detector confidence, 0..1; for filled faces that of the last detection"""
+    track_id: int | None = None
+    """0-based, stable over the video; None before tracking"""
+    filled: bool = False
+    """True where no detection supports the box and the tracker put it in"""
+    label: str | None = None
+    """who it is, where annotations say so (ChokePoint person id)"""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"Face.confidence: got {self.confidence}, wanted 0..1")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFaces:
+    """A frame and the faces found in it (an empty tuple is a normal frame)."""
+
+    frame: Frame
+    faces: tuple[Face, ...] = ()
+
+
+CropOutcome = Literal["pending", "super-resolved", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """A face cut out of its frame, before or after super-resolution."""
+
+    face: Face
+    window: Window
+    """integer region of the source picture that the crop stands for"""
+    lr: np.ndarray
+    """uint8 or uint16, (h, w, 3): generator input; equals the window's pixels in native mode,
+    else the window resampled"""
+    sr: np.ndarray | None = None
+    """generator output, (s*h, s*w, 3), dtype of ``lr``; None until upscaled"""
+    outcome: CropOutcome = "pending"
+    """"plain" where the super-resolved picture left its evidence and is not pasted"""
+    deviation: float | None = None
+    """mean absolute difference of ``sr`` reduced again to ``lr``, in 8-bit grey levels"""
+
+    def __post_init__(self) -> None:
+        _check_rgb("FaceCrop.lr", self.lr)
+        if self.sr is not None:
+            _check_rgb("FaceCrop.sr", self.sr)
+
+    @property
+    def resampled(self) -> bool:
+        """Whether the generator sees other pixels than the source's own."""
+        return self.lr.shape[0] != self.window.height or self.lr.shape[1] != self.window.width
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCrops:
+    """A frame and the crops taken from it, in the order of its faces."""
+
+    frame: Frame
+    crops: tuple[FaceCrop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is known of one face over the whole video, for manifest and reports."""
+
+    track_id: int
+    first_frame: int
+    """index of the first frame, inclusive"""
+    last_frame: int
+    """index of the last frame, inclusive"""
+    frames: int
+    """number of frames in which the face stands"""
+    filled: int
+    """how many of them were put in by the tracker"""
+    median_width_px: float
+    """median width of the face box in source pixels"""
+    plain: int = 0
+    """crops whose super-resolved picture was refused by the consistency check"""
+    label: str | None = field(default=None)

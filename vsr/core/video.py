@@ -1,0 +1,71 @@
+"""What is known of a video before a frame of it is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from vsr.core.color import ColorSpec
+
+StreamKind = Literal["video", "audio", "subtitle", "data", "attachment"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of the container."""
+
+    index: int
+    """ffmpeg's stream index in the file"""
+    kind: StreamKind
+    codec: str
+    """ffmpeg codec name, e.g. "aac" """
+    language: str | None = None
+    """ISO 639-2 tag, None where untagged"""
+    attached_picture: bool = False
+    """True for cover art"""
+
+    def __str__(self) -> str:
+        lang = f", {self.language}" if self.language else ""
+        return f"{self.kind} stream {self.index} ({self.codec}{lang})"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """The header facts of a video file. Sizes are those of the upright, decoded picture."""
+
+    path: Path
+    container: str
+    """ffmpeg's demuxer name, e.g. "mov,mp4,m4a,3gp,3g2,mj2" """
+    codec: str
+    stream_index: int
+    """ffmpeg's index of the video stream that is processed"""
+    width: int
+    """pixels, after rotation"""
+    height: int
+    """pixels, after rotation"""
+    rotation_deg: int
+    """0, 90, 180 or 270: what the decoder undoes"""
+    pix_fmt: str
+    """ffmpeg's name of the source's pixel format"""
+    bit_depth: int
+    color: ColorSpec
+    sample_aspect: Fraction
+    """width to height of one pixel; 1 where square or unknown"""
+    time_base: Fraction
+    """seconds per pts unit of the video stream"""
+    frame_rate: Fraction | None
+    """nominal or average rate in fps, None where unknown"""
+    frame_count: int | None
+    """number of packets of the video stream, None where it was not counted"""
+    start_pts: int | None
+    last_pts: int | None
+    """largest pts of the stream, in time_base units"""
+    duration_s: float | None
+    """of the video stream, seconds"""
+    streams: tuple[StreamInfo, ...] = ()
+
+    def of_kind(self, kind: StreamKind) -> tuple[StreamInfo, ...]:
+        """The streams of one kind, in file order."""
+        return tuple(s for s in self.streams if s.kind == kind)

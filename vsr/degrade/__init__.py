@@ -1,0 +1,1 @@
+"""Blur, downsampling, noise and compression, seeded, for training and evaluation."""

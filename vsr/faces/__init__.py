@@ -1,0 +1,1 @@
+"""Find, follow, cut out and paste back faces."""

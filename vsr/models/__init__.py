@@ -1,0 +1,1 @@
+"""Networks, their specs and weights, and the batching upscaler."""

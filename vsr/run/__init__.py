@@ -1,0 +1,1 @@
+"""Chains the stages: recipes, the flow of frames, the main job."""

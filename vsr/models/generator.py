@@ -1,0 +1,183 @@
+"""The SRGAN generator (Ledig et al., CVPR 2017, figure 4) and its leaner relatives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+from vsr.core.errors import ModelError
+from vsr.models.layers import BicubicUpsample, PixelShuffle
+
+# === Layers ===
+
+
+def _conv(config: GeneratorConfig, filters: int, kernel: int, name: str) -> layers.Conv2D:
+    initialiser = config.initialiser
+    if name == "out_conv" and config.image_skip != "none":
+        initialiser = "zeros"  # an untrained network is then its image skip, not noise
+    return layers.Conv2D(filters, kernel, padding="same", kernel_initializer=initialiser, name=name)
+
+
+def _activation(config: GeneratorConfig, x: Any, name: str) -> Any:
+    if config.activation == "prelu":
+        return layers.PReLU(shared_axes=[1, 2], name=name)(x)
+    if config.activation == "leaky_relu":
+        return layers.LeakyReLU(negative_slope=0.2, name=name)(x)
+    return layers.ReLU(name=name)(x)
+
+
+def _normalise(config: GeneratorConfig, x: Any, name: str) -> Any:
+    if config.normalisation == "none":
+        return x
+    return layers.BatchNormalization(momentum=0.8, name=name)(x)
+
+
+def _block(config: GeneratorConfig, x: Any, name: str) -> Any:
+    """conv, norm, activation, conv, norm, added to the block's input."""
+    y = _conv(config, config.filters, config.kernel_size, f"{name}_conv1")(x)
+    y = _normalise(config, y, f"{name}_norm1")
+    y = _activation(config, y, f"{name}_act")
+    y = _conv(config, config.filters, config.kernel_size, f"{name}_conv2")(y)
+    y = _normalise(config, y, f"{name}_norm2")
+    if config.residual_scale != 1.0:
+        y = layers.Rescaling(config.residual_scale, name=f"{name}_scale")(y)
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+def _tail(config: GeneratorConfig, x: Any) -> Any:
+    """Features at LR size to three channels at HR size."""
+    if config.upsampling == "direct":
+        # one shuffle straight to RGB (Shi et al. 2016): no convolution runs at HR size
+        x = _conv(config, 3 * config.scale**2, config.kernel_size, "out_conv")(x)
+        return PixelShuffle(config.scale, name="out_shuffle")(x)
+    for stage in range(int(math.log2(config.scale))):
+        x = _conv(config, 4 * config.filters, config.kernel_size, f"up{stage}_conv")(x)
+        x = PixelShuffle(2, name=f"up{stage}_shuffle")(x)
+        x = _activation(config, x, f"up{stage}_act")
+    return _conv(config, 3, config.head_kernel, "out_conv")(x)
+
+
+# === Functional Model ===
+
+
+def build_generator(config: GeneratorConfig) -> keras.Model:
+    """The network of a configuration, with fresh weights (seed them by `keras.utils`).
+
+    Input ``(B, H, W, 3)`` float RGB in [-1, 1], any H and W; output ``(B, s*H, s*W, 3)``
+    float32 in [-1, 1] (up to overshoot where ``activation_out`` is "linear": clip it).
+    """
+    inputs = keras.Input((None, None, 3), name="lr")
+    x = _conv(config, config.filters, config.head_kernel, "head_conv")(inputs)
+    x = head = _activation(config, x, "head_act")
+    for index in range(config.blocks):
+        x = _block(config, x, f"block{index}")
+    x = _conv(config, config.filters, config.kernel_size, "body_conv")(x)
+    x = _normalise(config, x, "body_norm")
+    x = layers.Add(name="body_add")([head, x])
+    x = _tail(config, x)
+    if config.image_skip == "bicubic":
+        skip = BicubicUpsample(config.scale, name="image_skip")(inputs)
+        x = layers.Add(name="image_add", dtype="float32")([x, skip])
+    outputs = layers.Activation(config.activation_out, name="sr", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name=f"generator_x{config.scale}")
+
+
+# === Config ===
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """The shape of a generator; with the weights it makes a model."""
+
+    scale: int = 2
+    """2, 4 or 8"""
+    filters: int = 64
+    """channels of the body"""
+    blocks: int = 16
+    """residual blocks"""
+    kernel_size: int = 3
+    """of the body's convolutions, odd"""
+    head_kernel: int = 9
+    """of the first convolution and, with "stages", of the last; odd"""
+    normalisation: Literal["batch", "none"] = "batch"
+    activation: Literal["prelu", "relu", "leaky_relu"] = "prelu"
+    upsampling: Literal["stages", "direct"] = "stages"
+    """"stages": the paper's convolution + shuffle per factor of two; "direct": one shuffle"""
+    image_skip: Literal["none", "bicubic"] = "none"
+    """what the network's output is added to"""
+    activation_out: Literal["tanh", "linear"] = "tanh"
+    residual_scale: float = 1.0
+    """factor on each block's branch (Lim et al., CVPRW 2017)"""
+    initialiser: Literal["glorot_uniform", "he_normal", "he_uniform"] = "glorot_uniform"
+
+    def __post_init__(self) -> None:
+        choices = {
+            "scale": (2, 4, 8),
+            "normalisation": ("batch", "none"),
+            "activation": ("prelu", "relu", "leaky_relu"),
+            "upsampling": ("stages", "direct"),
+            "image_skip": ("none", "bicubic"),
+            "activation_out": ("tanh", "linear"),
+            "initialiser": ("glorot_uniform", "he_normal", "he_uniform"),
+        }
+        for name, allowed in choices.items():
+            _check(name, getattr(self, name), getattr(self, name) in allowed, f"one of {allowed}")
+        for name, low, high in (("filters", 4, 512), ("blocks", 1, 64)):
+            value = getattr(self, name)
+            _check(name, value, _is_int(value) and low <= value <= high, f"{low} to {high}")
+        for name in ("kernel_size", "head_kernel"):
+            value = getattr(self, name)
+            good = _is_int(value) and 1 <= value <= 15 and value % 2 == 1
+            _check(name, value, good, "an odd number from 1 to 15")
+        scale = self.residual_scale
+        _check("residual_scale", scale, 0 < scale <= 1, "more than 0, at most 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain values, for JSON and TOML."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> GeneratorConfig:
+        """The reverse of `to_dict`; fields left out take their defaults.
+
+        Raises:
+            ModelError: a key is unknown or a value does not fit.
+        """
+        known = {f.name for f in fields(cls)}
+        for key in values:
+            _check(key, values[key], key in known, f"only the keys {sorted(known)}")
+        return cls(**values)
+
+    @property
+    def flops_per_pixel(self) -> int:
+        """Floating point operations per LR pixel of one forward pass (2 per multiply-add)."""
+        body = self.kernel_size**2 * self.filters**2
+        macs = self.head_kernel**2 * 3 * self.filters + (2 * self.blocks + 1) * body
+        if self.upsampling == "direct":
+            macs += self.kernel_size**2 * self.filters * 3 * self.scale**2
+        else:
+            stages = int(math.log2(self.scale))
+            macs += sum(4**stage * 4 * body for stage in range(stages))
+            macs += self.scale**2 * self.head_kernel**2 * self.filters * 3
+        return 2 * macs
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(name: str, got: Any, good: bool, wanted: str) -> None:
+    if not good:
+        raise ModelError(
+            f"generator.{name}: got {got!r}, wanted {wanted}; correct the recipe or the model's spec"
+        )
+
+
+GENERATORS: dict[str, GeneratorConfig] = {
+    "seed": GeneratorConfig(scale=2),
+}
+"""Named shapes. "seed" is the SRGAN paper's generator."""

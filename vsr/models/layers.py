@@ -1,0 +1,134 @@
+"""Layers of the networks that Keras does not have, the same on every backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+CUBIC_A = -0.5
+"""Keys' parameter (IEEE ASSP-29, 1981); -0.5 is PIL's and torch's antialiased bicubic."""
+
+_PAD = 2
+
+
+def cubic(x: np.ndarray, a: float = CUBIC_A) -> np.ndarray:
+    """Keys' cubic convolution kernel at the distances ``x`` (any shape), zero from 2 on."""
+    x = np.abs(x)
+    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def bicubic_phases(scale: int) -> np.ndarray:
+    """Weights of the 5 LR samples around a pixel for each of its ``scale`` HR samples.
+
+    Pixel centres at half coordinates, as PIL, OpenCV and the networks use them: HR sample p
+    of LR pixel i lies at ``i + (p + 0.5) / scale - 0.5``.
+
+    Returns:
+        float64 ``(scale, 5)``, each row sums to 1.
+    """
+    offset = (np.arange(scale) + 0.5) / scale - 0.5
+    taps = np.arange(-_PAD, _PAD + 1)
+    weights = cubic(taps[None, :] - offset[:, None])
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def edge_pad(x: Any, pad: int) -> Any:
+    """Repeats the border pixels of ``(B, H, W, C)`` ``pad`` times on all four sides.
+
+    `keras.ops.pad` has no such mode on TensorFlow.
+    """
+    rows = [x[:, :1]] * pad + [x] + [x[:, -1:]] * pad
+    x = ops.concatenate(rows, axis=1)
+    columns = [x[:, :, :1]] * pad + [x] + [x[:, :, -1:]] * pad
+    return ops.concatenate(columns, axis=2)
+
+
+def depth_to_space(x: Any, scale: int) -> Any:
+    """``(B, H, W, s*s*C)`` to ``(B, s*H, s*W, C)``; channel = (row * s + column) * C + c.
+
+    The order of `tf.nn.depth_to_space` in NHWC, so that weights move between backends.
+    """
+    shape = ops.shape(x)
+    channels = x.shape[-1] // (scale * scale)
+    x = ops.reshape(x, (-1, shape[1], shape[2], scale, scale, channels))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, shape[1] * scale, shape[2] * scale, channels))
+
+
+@keras.saving.register_keras_serializable(package="vsr")
+class PixelShuffle(keras.layers.Layer):
+    """Sub-pixel convolution's rearrangement (Shi et al., CVPR 2016, equation 4).
+
+    Input ``(B, H, W, s*s*C)``, output ``(B, s*H, s*W, C)``, same dtype.
+    """
+
+    def __init__(self, scale: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if scale < 2:
+            raise ValueError(f"PixelShuffle.scale: got {scale}, wanted 2 or more")
+        self.scale = scale
+
+    def call(self, inputs: Any) -> Any:
+        return depth_to_space(inputs, self.scale)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = input_shape
+        if channels is None or channels % self.scale**2:
+            raise ValueError(
+                f"PixelShuffle: got {channels} channels, wanted a multiple of {self.scale**2}"
+            )
+        return (
+            batch,
+            None if height is None else height * self.scale,
+            None if width is None else width * self.scale,
+            channels // self.scale**2,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="vsr")
+class BicubicUpsample(keras.layers.Layer):
+    """Fixed bicubic enlargement (a = -0.5) as one convolution and a pixel shuffle.
+
+    Has no weights and computes in float32 whatever the policy, so that every backend
+    agrees. Inside the picture it equals PIL's BICUBIC; at the border the edge pixel is
+    repeated, where PIL renormalises its kernel.
+
+    Input ``(B, H, W, C)`` float, output ``(B, s*H, s*W, C)`` float32.
+    """
+
+    def __init__(self, scale: int, **kwargs: Any) -> None:
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        if scale < 2:
+            raise ValueError(f"BicubicUpsample.scale: got {scale}, wanted 2 or more")
+        self.scale = scale
+
+    def call(self, inputs: Any) -> Any:
+        channels = inputs.shape[-1]
+        phases = bicubic_phases(self.scale)
+        taps = np.einsum("yi,xj->ijyx", phases, phases).reshape(5, 5, 1, -1)
+        kernel = np.einsum("ijks,cd->ijcsd", taps, np.eye(channels))
+        kernel = kernel.reshape(5, 5, channels, -1).astype("float32")
+        padded = edge_pad(ops.cast(inputs, "float32"), _PAD)
+        high = ops.conv(padded, ops.convert_to_tensor(kernel), padding="valid")
+        return depth_to_space(high, self.scale)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = input_shape
+        return (
+            batch,
+            None if height is None else height * self.scale,
+            None if width is None else width * self.scale,
+            channels,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}

@@ -1,0 +1,39 @@
+"""RGB -> Y'CbCr against the numbers the recommendations give."""
+
+import numpy as np
+import pytest
+
+from vsr.core.color import ColorSpec, rgb_to_yuv
+
+
+def yuv(rgb, spec=None, depth=8):
+    pixels = np.array([[rgb]], np.uint8)
+    return rgb_to_yuv(pixels, spec or ColorSpec(), depth)[0, 0]
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+def test_grey_has_no_colour_and_the_range_ends_are_right(matrix):
+    limited, full = ColorSpec(matrix=matrix), ColorSpec(matrix=matrix, full_range=True)
+    np.testing.assert_allclose(yuv((0, 0, 0), limited), [16, 128, 128], atol=1e-3)
+    np.testing.assert_allclose(yuv((255, 255, 255), limited), [235, 128, 128], atol=1e-3)
+    np.testing.assert_allclose(yuv((255, 255, 255), full), [255, 128, 128], atol=1e-3)
+    np.testing.assert_allclose(yuv((255, 255, 255), limited, 10), [940, 512, 512], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "red"),
+    [("bt601", (81.48, 90.20, 240.0)), ("bt709", (62.56, 102.34, 240.0))],
+)
+def test_red(matrix, red):
+    np.testing.assert_allclose(yuv((255, 0, 0), ColorSpec(matrix=matrix)), red, atol=0.02)
+
+
+def test_sixteen_bit_and_float_mean_the_same_as_eight_bit():
+    spec = ColorSpec(matrix="bt601")
+    eight = np.array([[[10, 200, 77]]], np.uint8)
+    np.testing.assert_allclose(
+        rgb_to_yuv(eight, spec, 8), rgb_to_yuv(eight.astype(np.uint16) * 257, spec, 8), atol=1e-3
+    )
+    np.testing.assert_allclose(
+        rgb_to_yuv(eight, spec, 8), rgb_to_yuv(eight / np.float32(255), spec, 8), atol=1e-3
+    )

@@ -1,0 +1,92 @@
+"""The ``vsr`` command: registers one thin file per sub-command; errors become exit codes.
+
+Nothing heavy is imported here (no TensorFlow, Keras, OpenCV): ``vsr --help`` is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import typer
+
+import vsr
+from vsr.cli import doctor, models, pipelines
+from vsr.cli import run as run_command
+from vsr.cli.common import fail, state
+from vsr.core.errors import UsageError, VsrError
+
+app = typer.Typer(
+    name="vsr",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Make the small, blurred faces in a video clear.\n\n"
+    "Start with:  `vsr run input.mp4 -o out.mp4`",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+run_command.register(app)
+app.add_typer(models.app, name="models")
+app.add_typer(pipelines.app, name="pipelines")
+doctor.register(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"vsr {vsr.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    state.debug = state.debug or debug
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point: the one place where exceptions become exit codes."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False)
+    except VsrError as error:
+        if state.debug:
+            raise
+        fail(str(error))
+        _leave(error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted; nothing was written under the output's name")
+        _leave(130)
+    except BrokenPipeError:
+        _leave(141)
+    except Exception as error:
+        # Typer's own usage errors, whichever copy of click it carries.
+        message = getattr(error, "format_message", None)
+        if message is None or state.debug:
+            raise
+        text = message()
+        if error.__class__.__name__ == "NoArgsIsHelpError":
+            print(text)
+        else:
+            fail(f"{text} Try --help.")
+        _leave(UsageError.exit_code)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> None:
+    """Exit at once: a thread deep inside a TensorFlow call must not hold the process up."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            continue
+    os._exit(code)

@@ -1,0 +1,113 @@
+"""What every command shares: the error line, notes, and the progress display."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from vsr.core.progress import Progress, ProgressHook, silent
+
+
+@dataclass(slots=True)
+class State:
+    """Options that reach beyond one command."""
+
+    debug: bool = False
+
+
+state = State()
+
+
+def one_line(text: str) -> str:
+    """Text fit for one line of a terminal: no line breaks, no control characters."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def fail(message: str) -> None:
+    """The one error line on stderr."""
+    print(f"error: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+def note(message: str, *, quiet: bool = False) -> None:
+    """A line of advice on stderr."""
+    if not quiet:
+        print(f"note: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+def emit_json(value: Any) -> None:
+    """The one machine-readable result on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def show_progress(*, quiet: bool) -> Iterator[ProgressHook]:
+    """A Rich bar on a terminal, a plain line now and then elsewhere, nothing when quiet."""
+    if quiet:
+        yield silent
+    elif sys.stderr.isatty():
+        with _rich_bar() as hook:
+            yield hook
+    else:
+        yield _plain_lines()
+
+
+@contextlib.contextmanager
+def _rich_bar() -> Iterator[ProgressHook]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[fps]:.1f} fps"),
+        TextColumn("{task.fields[faces]} faces"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("starting", total=None, fps=0.0, faces=0)
+        start = time.perf_counter()
+
+        def hook(p: Progress) -> None:
+            fps = p.done / max(time.perf_counter() - start, 1e-6)
+            bar.update(
+                task, description=p.phase, completed=p.done, total=p.total, fps=fps, faces=p.faces
+            )
+
+        yield hook
+
+
+def _plain_lines(every_s: float = 5.0) -> ProgressHook:
+    start = last = time.perf_counter()
+
+    def hook(p: Progress) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if now - last < every_s and p.done != p.total:
+            return
+        last = now
+        fps = p.done / max(now - start, 1e-6)
+        total = f"/{p.total}" if p.total is not None else ""
+        left = f", {(p.total - p.done) / fps:.0f} s left" if p.total and fps > 0 else ""
+        print(
+            f"{p.phase}: {p.done}{total} frames, {p.faces} faces, {fps:.1f} fps{left}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return hook

@@ -1,0 +1,60 @@
+"""Claiming an output before work starts: the checks that cost nothing come first."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from vsr.core.errors import InputError, OutputError
+
+
+def manifest_path(out: Path) -> Path:
+    """Where the manifest of an output lies: ``out.mp4.json``, or inside an output folder."""
+    return out / "manifest.json" if out.is_dir() else out.with_name(out.name + ".json")
+
+
+def claim(source: Path, out: Path, *, overwrite: bool) -> None:
+    """Refuse early what would fail late.
+
+    Raises InputError where the source is missing, OutputError where the output equals the
+    source, exists without ``overwrite``, or its folder is missing or not writable.
+    """
+    if not source.exists():
+        raise InputError(f"{source}: no such file; check the path of the input")
+    if out.exists() and source.exists() and os.path.samefile(source, out):
+        raise OutputError(f"{out}: output and input are the same file; choose another name with -o")
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
+    parent = out.parent
+    if not parent.exists():
+        raise OutputError(f"{out}: the folder {parent} does not exist; create it first")
+    if not parent.is_dir():
+        raise OutputError(f"{out}: {parent} is not a folder; choose another name with -o")
+    check_writable(parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OutputError where no file can be made in ``folder``."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{folder}: cannot be written to ({reason}); choose another folder or free some room"
+        ) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small text file under a temporary name, sync it and rename it into place."""
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error

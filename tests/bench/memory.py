@@ -1,0 +1,57 @@
+"""Does memory grow with the film? Peak of the process tree for a short and a long clip.
+
+    python tests/bench/memory.py --short 300 --long 3000
+
+Both clips are the sample video repeated to that many frames. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from process_tree import vsr_command, watch
+from vsr.media.binary import ffmpeg_exe
+
+SAMPLE = Path(__file__).parents[2] / "sample_videos" / "surveillance_800x600_30fps.mp4"
+
+
+def clip(source: Path, frames: int, folder: Path) -> Path:
+    """The source repeated until it holds ``frames`` frames at 30 fps."""
+    out = folder / f"{frames}.mp4"
+    loop = ["-stream_loop", "-1", "-i", str(source), "-frames:v", str(frames), "-r", "30"]
+    encode = ["-c:v", "libx264", "-preset", "veryfast", "-an", str(out)]
+    subprocess.run([ffmpeg_exe(), "-v", "error", "-y", *loop, *encode], check=True)
+    return out
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=Path, default=SAMPLE)
+    parser.add_argument("--short", type=int, default=300)
+    parser.add_argument("--long", type=int, default=3000)
+    parser.add_argument("--options", default="", help="more options for vsr run")
+    args = parser.parse_args()
+    result = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for label, frames in (("short", args.short), ("long", args.long)):
+            source = clip(args.source, frames, folder)
+            out = folder / f"out_{frames}.mp4"
+            usage = watch(vsr_command("run", source, "-o", out, "--quiet", *args.options.split()))
+            result[label] = {
+                "frames": frames,
+                "peak_mib": round(usage.peak_mib, 1),
+                "seconds": round(usage.seconds, 1),
+                "fps": round(frames / usage.seconds, 2),
+            }
+    result["long_over_short"] = round(result["long"]["peak_mib"] / result["short"]["peak_mib"], 4)
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

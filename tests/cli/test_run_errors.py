@@ -1,0 +1,178 @@
+"""Bad input: one line, a code that is not 0, and nothing under the output's name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+def check(outcome, out, *words):
+    """Exactly one line on stderr, beginning ``error:``, naming every word; no output file."""
+    lines = [line for line in outcome.stderr.splitlines() if line.strip()]
+    assert outcome.code not in (0, None)
+    assert len(lines) == 1, outcome.stderr
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in outcome.stderr
+    for word in words:
+        assert word in lines[0], lines[0]
+    if out is not None:
+        assert not out.exists()
+        assert (
+            not [p for p in out.parent.glob(".*") if p.is_file()] if out.parent.is_dir() else True
+        )
+
+
+@pytest.fixture
+def out(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder / "out.mp4"
+
+
+def make_input(kind, tmp_path, ffmpeg):
+    path = tmp_path / f"{kind}.mp4"
+    if kind == "missing":
+        return path
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text("this is not a video\n" * 50)
+    elif kind == "playlist":
+        path = tmp_path / "list.m3u8"
+        path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\ntiny.mp4\n#EXT-X-ENDLIST\n")
+    elif kind == "ffconcat":
+        path.write_text("ffconcat version 1.0\nfile tiny.mp4\n")
+    elif kind == "audio":
+        ffmpeg("-f", "lavfi", "-i", "sine=d=0.3", "-c:a", "aac", path)
+    elif kind == "no-index":
+        whole = tmp_path / "whole.mp4"
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:d=1", "-c:v", "libx264", whole)
+        data = whole.read_bytes()
+        path.write_bytes(data[: data.rindex(b"moov") - 4])
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["missing", "directory", "empty", "text", "playlist", "ffconcat", "audio", "no-index"],
+)
+def test_inputs_that_are_no_video(vsr, kind, tmp_path, ffmpeg, out):
+    source = make_input(kind, tmp_path, ffmpeg)
+    check(vsr("run", source, "-o", out), out, source.name)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--scale", "3"], ["3", "2", "4"]),
+        (["--scale", "two"], ["two"]),
+        (["--fps", "0"], ["fps", "0"]),
+        (["--fps", "fast"], ["fps", "fast"]),
+        (["--model", "srgann-x2"], ["srgann-x2", "vsr models list"]),
+        (["--pipeline", "restor"], ["restor", "did you mean 'restore'"]),
+        (["--set", "crop.margn=1"], ["[crop]", "margn", "did you mean 'margin'"]),
+        (["--set", "crap.margin=1"], ["crap", "did you mean 'crop'"]),
+        (["--crf", "99"], ["crf", "99"]),
+        (["--codec", "h263"], ["codec", "h263"]),
+        (["--crop", "round"], ["round", "native"]),
+        (["--output", "picture"], ["picture", "faces"]),
+        (["--no-such-option"], ["--no-such-option"]),
+    ],
+)
+def test_options_that_cannot_be_meant(vsr, tiny, out, options, words):
+    check(vsr("run", tiny, "-o", out, *options), out, *words)
+
+
+def test_a_misspelt_key_in_a_recipe_file_is_named_with_its_file(vsr, tiny, out, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('# mine\nkind = "restore"\n[crop]\nmargn = 0.4\n')
+    words = ["mine.toml", "[crop]", "margn", "did you mean 'margin'"]
+    check(vsr("run", tiny, "-o", out, "--pipeline", recipe), out, *words)
+
+
+def test_outputs_that_cannot_be_written(vsr, tiny, tmp_path):
+    nowhere = tmp_path / "nowhere" / "out.mp4"
+    check(vsr("run", tiny, "-o", nowhere), nowhere, "nowhere")
+    there = tmp_path / "there.mp4"
+    there.write_bytes(b"precious")
+    outcome = vsr("run", tiny, "-o", there)
+    check(outcome, None, "there.mp4", "--overwrite")
+    assert there.read_bytes() == b"precious"
+    strange = tmp_path / "out.xyz"
+    check(vsr("run", tiny, "-o", strange), strange, ".xyz")
+
+
+def test_the_source_is_never_overwritten(vsr, tiny, tmp_path):
+    copy = tmp_path / "copy.mp4"
+    shutil.copy(tiny, copy)
+    before = copy.read_bytes()
+    check(vsr("run", copy, "-o", copy, "--overwrite"), None, "same file")
+    assert copy.read_bytes() == before
+
+
+def test_a_folder_without_write_permission(tiny, tmp_path):
+    if os.geteuid() != 0:
+        folder = tmp_path / "locked"
+        folder.mkdir(mode=0o555)
+        prefix: list[str] = []
+    else:
+        # permissions do not bind root: try as an unprivileged user
+        if shutil.which("setpriv") is None:
+            pytest.skip("running as root and no setpriv to become another user")
+        prefix = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        folder = tmp_path / "locked"
+        folder.mkdir(mode=0o755)
+        readable = subprocess.run(
+            [
+                *prefix,
+                sys.executable,
+                "-c",
+                f"import vsr.cli.app, os; open({str(tiny)!r}); os.listdir({str(folder)!r})",
+            ],
+            capture_output=True,
+            cwd=os.getcwd(),
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        if readable.returncode != 0:
+            pytest.skip("an unprivileged user cannot read this installation")
+    out = folder / "out.mp4"
+    done = subprocess.run(
+        [*prefix, sys.executable, "-m", "vsr", "run", str(tiny), "-o", str(out)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode != 0
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    assert "locked" in lines[0]
+    assert not out.exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here (needs root)")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(vsr, samples, small_disk):
+    source = next(iter(sorted(samples.glob("surveillance*.mp4"))))
+    out = small_disk / "out.mp4"
+    outcome = vsr("run", source, "-o", out, "--crf", "0", "--model", "bicubic", "--quiet")
+    check(outcome, out, "room")
+    assert list(small_disk.iterdir()) == []

@@ -148,9 +148,12 @@ class GeneratorConfig:
             ModelError: a key is unknown or a value does not fit.
         """
         known = {f.name for f in fields(cls)}
-        for key in values:
-            _check(key, values[key], key in known, f"only the keys {sorted(known)}")
-        return cls(**values)
+        try:
+            for key in values:
+                _check(key, values[key], key in known, f"only the keys {sorted(known)}")
+            return cls(**values)
+        except ValueError as error:
+            raise ModelError(str(error)) from None
 
     @property
     def flops_per_pixel(self) -> int:
@@ -172,8 +175,8 @@ def _is_int(value: Any) -> bool:
 
 def _check(name: str, got: Any, good: bool, wanted: str) -> None:
     if not good:
-        raise ModelError(
-            f"generator.{name}: got {got!r}, wanted {wanted}; correct the recipe or the model's spec"
+        raise ValueError(
+            f"generator.{name}: got {got!r}, wanted {wanted}; correct the recipe or spec"
         )
 
 

@@ -8,18 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-CUBIC_A = -0.5
-"""Keys' parameter (IEEE ASSP-29, 1981); -0.5 is PIL's and torch's antialiased bicubic."""
+from vsr.core.cubic import cubic
 
 _PAD = 2
-
-
-def cubic(x: np.ndarray, a: float = CUBIC_A) -> np.ndarray:
-    """Keys' cubic convolution kernel at the distances ``x`` (any shape), zero from 2 on."""
-    x = np.abs(x)
-    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
-    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
-    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
 def bicubic_phases(scale: int) -> np.ndarray:

@@ -1,0 +1,94 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from vsr.core.errors import DataError
+from vsr.degrade.image import degrade_image, enlarge_image, h264_like, jpeg, reduce_image
+from vsr.degrade.recipe import RECIPES, SURVEILLANCE, Degradation, DegradeConfig
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    y, x = np.mgrid[:128, :128] / 128.0
+    waves = [np.sin(9 * x + 4 * y), np.cos(7 * y * x), np.sin(20 * x * y)]
+    return np.stack([127 + 90 * w for w in waves], -1).astype(np.uint8)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+
+
+def test_clean_reduction_is_pils_and_opencvs(picture: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    pil = np.asarray(Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(degrade_image(picture, 2, Degradation(), rng), pil)
+    area = degrade_image(picture, 4, Degradation(reduction="area"), rng)
+    np.testing.assert_array_equal(area, cv2.resize(picture, (32, 32), interpolation=3))
+    big = np.asarray(Image.fromarray(pil).resize((128, 128), Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(enlarge_image(pil, 2), big)
+
+
+def test_each_degradation_costs_what_it_should(picture: np.ndarray) -> None:
+    clean = reduce_image(picture, 2, "bicubic")
+
+    def lr(**how: object) -> np.ndarray:
+        return degrade_image(picture, 2, Degradation(**how), np.random.default_rng(3))  # type: ignore[arg-type]
+
+    noise = lr(noise_sigma=6.0).astype(float) - clean
+    assert noise.std() == pytest.approx(6.0, rel=0.03)
+    assert psnr(lr(jpeg_quality=90), clean) > psnr(lr(jpeg_quality=30), clean) + 3
+    assert psnr(lr(h264_qp=22), clean) > psnr(lr(h264_qp=34), clean) + 3
+    edges = np.abs(np.diff(clean.astype(float), axis=1)).max()
+    assert np.abs(np.diff(lr(blur_sigma=3.0).astype(float), axis=1)).max() < edges
+    sideways = lr(motion_px=9.0)
+    assert np.abs(np.diff(sideways.astype(float), axis=1)).max() < edges
+
+
+def test_the_same_seed_gives_the_same_picture(picture: np.ndarray) -> None:
+    first = degrade_image(picture, 2, SURVEILLANCE, np.random.default_rng(5))
+    again = degrade_image(picture, 2, SURVEILLANCE, np.random.default_rng(5))
+    other = degrade_image(picture, 2, SURVEILLANCE, np.random.default_rng(6))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_codecs_keep_odd_sizes_and_colours(picture: np.ndarray) -> None:
+    odd = picture[:37, :51]
+    assert jpeg(odd, 50).shape == odd.shape
+    assert h264_like(odd, 28).shape == odd.shape
+    flat = np.full((24, 24, 3), (200, 60, 20), np.uint8)
+    assert np.abs(h264_like(flat, 10).astype(int) - flat).max() <= 3
+
+
+def test_a_size_that_does_not_divide_is_refused() -> None:
+    with pytest.raises(DataError, match="got 30x30, wanted a multiple of 4 px"):
+        reduce_image(np.zeros((30, 30, 3), np.uint8), 4, "area")
+
+
+def test_recipes_draw_their_shares_and_ranges() -> None:
+    rng = np.random.default_rng(0)
+    draws = [RECIPES["mixed"].draw(rng) for _ in range(2000)]
+    degraded = [d for d in draws if d.blur_sigma > 0]
+    assert len(degraded) / 2000 == pytest.approx(0.35, abs=0.04)
+    assert sum(d.reduction == "bicubic" for d in draws) / 2000 == pytest.approx(0.7, abs=0.04)
+    assert all(0.2 <= d.blur_sigma <= 1.2 for d in degraded)
+    assert all(40 <= d.jpeg_quality <= 95 for d in degraded if d.jpeg_quality)
+    assert all(d.blur_sigma == 0 for d in [RECIPES["clean"].draw(rng) for _ in range(50)])
+    hard = [RECIPES["surveillance"].draw(rng) for _ in range(200)]
+    assert any(d.h264_qp for d in hard)
+    assert not any(d.h264_qp and d.jpeg_quality for d in hard)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Degradation(jpeg_quality=0), "jpeg_quality: got 0"),
+        (lambda: Degradation(blur_sigma=-1), "blur_sigma: got -1"),
+        (lambda: DegradeConfig(share=1.5), "share: got 1.5"),
+        (lambda: DegradeConfig(noise_sigma=(8, 2)), "noise_sigma: got"),
+    ],
+)
+def test_wrong_numbers_are_refused(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,106 @@
+"""``vsr models``: what is installed, what is known of it, and adding one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vsr.cli.common import emit_json, note
+
+if TYPE_CHECKING:
+    from vsr.models.spec import ModelSpec
+
+app = typer.Typer(no_args_is_help=True, help="List, show and add models.")
+
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON result.")]
+
+
+@app.command("list")
+def list_(as_json: _Json = False) -> None:
+    """List every model that --model can name.  Example: `vsr models list`"""
+    from vsr.models.registry import default_model, list_models
+
+    specs = list_models(on_damaged=lambda error: note(str(error)))
+    defaults = {default_model(scale) for scale in (2, 4, 8)}
+    if as_json:
+        emit_json([{**s.to_dict(), "default": s.name in defaults} for s in specs])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "family", "scale", "weights", "gain over bicubic", "terms", box=None)
+    for spec in specs:
+        gain = spec.figures.get("psnr_gain_db")
+        table.add_row(
+            f"[bold]{spec.name}[/bold] (default)" if spec.name in defaults else spec.name,
+            spec.family,
+            f"x{spec.scale}" if spec.scale else "x2 x4 x8",
+            f"{spec.parameters:,}" if spec.parameters else "",
+            f"{gain:+.2f} dB" if gain is not None else "",
+            spec.terms,
+        )
+    Console().print(table)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A name of 'vsr models list', or a spec's path.")],
+    as_json: _Json = False,
+) -> None:
+    """Print what is known of a model.  Example: `vsr models show srresnet-x2`"""
+    from vsr.models.card import render_card
+    from vsr.models.registry import find_card, get_spec
+
+    spec = get_spec(name)
+    if as_json:
+        emit_json(spec.to_dict())
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    card = find_card(name)
+    Console().print(Markdown(card if card is not None else render_card(spec)))
+
+
+@app.command()
+def add(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training run.")],
+    name: Annotated[str | None, typer.Option(help="Another name for the model.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to add to (default: yours).")
+    ] = None,
+    comparison: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.md", help="A table of 'vsr evaluate models' for the card."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a model of this name.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Export a training run's weights, spec and card in one step.
+
+    Example: `vsr models add runs/faces --name my-faces-x2`
+    """
+    from vsr.core.errors import InputError
+    from vsr.models.export import add_model
+
+    text = ""
+    if comparison is not None:
+        try:
+            text = comparison.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--comparison {comparison}: cannot be read ({error})") from None
+    spec = add_model(run, name=name, folder=to, overwrite=overwrite, comparison=text)
+    _added(spec, as_json)
+
+
+def _added(spec: ModelSpec, as_json: bool) -> None:
+    values: dict[str, Any] = spec.to_dict()
+    if as_json:
+        emit_json(values)
+        return
+    typer.echo(
+        f"{spec.name}: {spec.parameters:,} weights, x{spec.scale}; "
+        f"use it with --model {spec.name} --scale {spec.scale}"
+    )

@@ -1,0 +1,230 @@
+"""A generator as an upscaler: compiled once, never retraced, no crop lost when memory is short."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from vsr.core.errors import ModelError
+from vsr.models.registry import Dtype, get_spec, load_generator
+from vsr.models.spec import ModelSpec
+
+MAX_BFLOAT16_ERROR = 1.0
+"""Grey levels at the 99.9th percentile up to which "auto" computes in bfloat16."""
+
+_OOM_TYPES = ("ResourceExhaustedError", "OutOfMemoryError")
+_OOM_WORDS = ("resource_exhausted", "out of memory", "bad_alloc", "oom when allocating")
+
+
+def load_network(
+    name_or_path: str | Path,
+    *,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    device: Literal["auto", "cpu", "gpu"] = "auto",
+) -> GeneratorUpscaler:
+    """The upscaler of a registered generator.
+
+    Raises:
+        ModelError: unknown model, wrong weights, or "gpu" where there is none.
+    """
+    spec = get_spec(name_or_path)
+    place = _device(device)
+    dtype = (
+        choose_precision(spec, on_gpu=place.startswith("gpu")) if precision == "auto" else precision
+    )
+    with keras.device(place):
+        model = load_generator(name_or_path, dtype)
+    return GeneratorUpscaler(model, spec, device=place, precision=dtype)
+
+
+def choose_precision(spec: ModelSpec, *, on_gpu: bool) -> Dtype:
+    """What "auto" means: bfloat16 on a CPU that computes it, where the model bears it.
+
+    A GPU runs float32 convolutions in its own fast format (TF32) already.
+    """
+    error = spec.bfloat16_error
+    good = error is not None and error < MAX_BFLOAT16_ERROR
+    return "bfloat16" if good and not on_gpu and cpu_has_bfloat16() else "float32"
+
+
+@functools.cache
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16 or AMX; Linux only)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+class GeneratorUpscaler:
+    """Runs a generator on batches of crops (`vsr.models.upscale.Upscaler`).
+
+    On TensorFlow one graph serves every shape (a graph per shape was no faster), on JAX each
+    shape is compiled once and batches are padded to powers of two, on PyTorch it runs plainly.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        spec: ModelSpec,
+        *,
+        device: str = "cpu:0",
+        precision: Dtype = "float32",
+    ) -> None:
+        if spec.scale is None:
+            raise ValueError(f"GeneratorUpscaler: spec '{spec.name}' has no scale")
+        self.name = spec.name
+        self.scale: int = spec.scale
+        self.sha256 = spec.weights_sha256
+        self.precision = precision
+        self.device = device
+        self.max_batch: int | None = None
+        """largest batch that fits into memory, None as long as none was too large"""
+        self.traces = 0
+        """how often the network was traced or compiled"""
+        self._spec = spec
+        self._fixed_batches = keras.backend.backend() == "jax" or device.startswith("gpu")
+        self._forward = _compile(self._network(model), model)
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """``(B, h, w, 3)`` uint8 or uint16 to ``(B, s*h, s*w, 3)`` of the same dtype.
+
+        Raises:
+            ModelError: not even one picture fits into memory.
+        """
+        count, height, width = batch.shape[:3]
+        shape = (count, height * self.scale, width * self.scale, 3)
+        if count == 0:
+            return np.empty(shape, batch.dtype)
+        padded = _pad_to(batch, self._side(height), self._side(width))
+        high = self._split(padded)
+        return high[:, : shape[1], : shape[2]].astype(batch.dtype)
+
+    def _side(self, side: int) -> int:
+        multiple = self._spec.multiple_of
+        return -(-max(side, self._spec.min_side) // multiple) * multiple
+
+    def _split(self, batch: np.ndarray) -> np.ndarray:
+        """Runs the batch whole, or in ever smaller parts until they fit into memory."""
+        count = len(batch)
+        if self.max_batch is not None and count > self.max_batch:
+            parts = range(0, count, self.max_batch)
+            return np.concatenate([self._split(batch[i : i + self.max_batch]) for i in parts])
+        try:
+            return self._run(batch)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+            if count == 1:
+                height, width = batch.shape[1:3]
+                raise ModelError(
+                    f"model '{self.name}': one picture of {width}x{height} does not fit into "
+                    f"memory on {self.device}; use smaller crops (--set crop.max_side=…) or the CPU"
+                ) from error
+        self.max_batch = count // 2  # outside the handler: the failed call's tensors are freed
+        return self._split(batch)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        count = len(batch)
+        if self._fixed_batches:
+            missing = (1 << (count - 1).bit_length()) - count
+            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+        peak = np.float32(np.iinfo(batch.dtype).max)
+        with keras.device(self.device):
+            high = self._forward(batch.astype(np.float32), peak)
+        return np.asarray(ops.convert_to_numpy(high))[:count]
+
+    def _network(self, model: keras.Model) -> Callable[..., Any]:
+        low, high = self._spec.value_range
+
+        def network(call: Callable[[Any], Any], pixels: Any, peak: Any) -> Any:
+            self.traces += 1
+            values: Any = call(pixels / peak * (high - low) + low)
+            values = ops.cast(values, "float32")
+            levels: Any = (values - low) * (peak / (high - low))
+            return ops.round(ops.clip(levels, 0.0, peak))
+
+        return network
+
+
+def _compile(network: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
+    """``(float32 pixels (B, H, W, 3), float32 peak) -> float32 pixels``, on any backend."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        spec = [tf.TensorSpec((None, None, None, 3), tf.float32), tf.TensorSpec((), tf.float32)]
+        run = functools.partial(network, lambda x: model(x, training=False))
+        return tf.function(run, input_signature=spec, autograph=False)
+    if backend == "jax":
+        import jax  # pyright: ignore[reportMissingImports]
+
+        fixed = [v.value for v in model.non_trainable_variables]
+        free = [v.value for v in model.trainable_variables]
+
+        def pure(weights: Any, x: Any, peak: Any) -> Any:
+            return network(lambda z: model.stateless_call(*weights, z)[0], x, peak)
+
+        return functools.partial(jax.jit(pure), (free, fixed))
+    return functools.partial(_without_gradients, network, model)
+
+
+def _without_gradients(network: Callable[..., Any], model: keras.Model, *args: Any) -> Any:
+    import torch  # pyright: ignore[reportMissingImports]
+
+    with torch.inference_mode():
+        pixels, peak = (ops.convert_to_tensor(a) for a in args)
+        return network(lambda x: model(x, training=False), pixels, peak)
+
+
+def _pad_to(batch: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Repeats the last row and column until the pictures have the size."""
+    rows, columns = height - batch.shape[1], width - batch.shape[2]
+    if rows == 0 and columns == 0:
+        return batch
+    return np.pad(batch, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ in _OOM_TYPES:
+        return True
+    text = str(error).lower()
+    return any(words in text for words in _OOM_WORDS)
+
+
+def _device(wanted: str) -> str:
+    """Keras' name of the device: "cpu:0" or "gpu:0".
+
+    Raises:
+        ModelError: "gpu" where the backend sees none.
+    """
+    found = wanted != "cpu" and _has_gpu()
+    if wanted == "gpu" and not found:
+        raise ModelError(
+            f"--device gpu: {keras.backend.backend()} sees no GPU; install the driver and "
+            "'face-vsr[gpu]', or leave the option out to use the CPU"
+        )
+    return "gpu:0" if found else "cpu:0"
+
+
+def _has_gpu() -> bool:
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    if backend == "jax":
+        import jax  # pyright: ignore[reportMissingImports]
+
+        return any(d.platform != "cpu" for d in jax.devices())
+    import torch  # pyright: ignore[reportMissingImports]
+
+    return bool(torch.cuda.is_available())

@@ -1,0 +1,228 @@
+"""Which models there are, and a checked generator by its name.
+
+Shipped models lie in the package (``vsr/models/store``); a user's own in a folder of theirs
+(``VSR_MODELS``, else ``$XDG_DATA_HOME/vsr/models``) or anywhere, named by the path of the spec.
+Nothing here imports Keras until a generator is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vsr.core.config import near
+from vsr.core.errors import ModelError, UsageError
+from vsr.models.backend import start_backend
+from vsr.models.spec import SCALES, ModelSpec, read_spec
+from vsr.models.weights import check_sha256, load_weights
+
+if TYPE_CHECKING:
+    import keras
+
+Dtype = Literal["float32", "bfloat16"]
+
+STORE = Path(__file__).parent / "store"
+"""The shipped models."""
+
+INTERPOLATIONS = tuple(
+    ModelSpec(name=name, family="interpolation", scale=None, min_side=1, terms=terms)
+    for name, terms in (
+        ("bicubic", "PIL's bicubic (Keys, a = -0.5)"),
+        ("lanczos", "PIL's Lanczos (three lobes)"),
+    )
+)
+"""Models without weights."""
+
+_DEFAULT_ORDER = ("srgan", "srresnet")
+
+
+def user_folder() -> Path:
+    """Where ``vsr models add`` puts a user's models; may not exist yet."""
+    own = os.environ.get("VSR_MODELS")
+    if own:
+        return Path(own).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "vsr" / "models"
+
+
+def list_models(on_damaged: Callable[[ModelError], None] | None = None) -> list[ModelSpec]:
+    """Every model that can be named: interpolation, shipped, the user's own; by name.
+
+    Args:
+        on_damaged: called with the error of each spec that cannot be read; without it the
+            first such error is raised.
+
+    Raises:
+        ModelError: a spec is damaged and ``on_damaged`` is None.
+    """
+    found = {spec.name: spec for spec in INTERPOLATIONS}
+    for folder in (user_folder(), STORE):
+        for path in sorted(folder.glob("*.json")):
+            try:
+                spec = _read_named(path)
+            except ModelError as error:
+                if on_damaged is None:
+                    raise
+                on_damaged(error)
+            else:
+                found[spec.name] = spec
+    return sorted(found.values(), key=lambda s: (s.family == "interpolation", s.name))
+
+
+def get_spec(name_or_path: str | Path) -> ModelSpec:
+    """The spec of a model.
+
+    Args:
+        name_or_path: a name of `list_models`, or the path of a ``NAME.json``.
+
+    Raises:
+        ModelError: unknown (with the near match) or damaged.
+    """
+    return _find(name_or_path)[0]
+
+
+def find_card(name_or_path: str | Path) -> str | None:
+    """The text of a model's card, None where it has none.
+
+    Raises:
+        ModelError: unknown or damaged model.
+    """
+    spec, folder = _find(name_or_path)
+    path = folder / f"{spec.name}.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def verify(name_or_path: str | Path) -> None:
+    """Checks that a model's weights are there and are the ones of its spec.
+
+    Raises:
+        ModelError: unknown, missing, or another hash.
+    """
+    spec, folder = _find(name_or_path)
+    if spec.family != "interpolation":
+        check_sha256(folder / spec.weights_file, spec.weights_sha256)
+
+
+def load_generator(name_or_path: str | Path, dtype: Dtype = "float32") -> keras.Model:
+    """The generator of a model, weights checked and loaded.
+
+    Args:
+        name_or_path: a name of `list_models`, or the path of a ``NAME.json``.
+        dtype: what convolutions compute in; weights, input and output stay float32.
+
+    Returns:
+        A model from ``(B, H, W, 3)`` float32 in the spec's value range to
+        ``(B, s*H, s*W, 3)`` float32.
+
+    Raises:
+        ModelError: unknown, no generator (interpolation), wrong hash, or weights that do not fit.
+    """
+    spec, folder = _find(name_or_path)
+    if spec.family == "interpolation":
+        raise ModelError(
+            f"model '{spec.name}': is interpolation and has no generator; "
+            "choose one of the srresnet or srgan models of 'vsr models list'"
+        )
+    weights = folder / spec.weights_file
+    check_sha256(weights, spec.weights_sha256)
+    model = build(spec, dtype)
+    load_weights(model, weights)
+    model.trainable = False
+    return model
+
+
+def build(spec: ModelSpec, dtype: Dtype = "float32") -> keras.Model:
+    """The network of a spec with fresh weights.
+
+    Raises:
+        ModelError: its ``generator`` table does not make a generator.
+    """
+    start_backend()
+    import keras
+
+    from vsr.models.generator import GeneratorConfig, build_generator
+
+    try:
+        config = GeneratorConfig.from_dict(dict(spec.generator))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"model '{spec.name}': {error}") from None
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
+    try:
+        return build_generator(config)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def default_model(scale: int, family: str | None = None) -> str:
+    """The name that ``--model auto`` stands for.
+
+    Args:
+        scale: 2, 4 or 8.
+        family: "srgan", "srresnet" or "interpolation"; None prefers them in this order.
+
+    Returns:
+        ``srgan-xS`` where it is shipped, else ``srresnet-xS``, else ``bicubic``.
+
+    Raises:
+        UsageError: no such scale.
+        ModelError: the family was asked for and has no model of this scale.
+    """
+    if scale not in SCALES:
+        raise UsageError(f"--scale: got {scale}, wanted one of {', '.join(map(str, SCALES))}")
+    for kind in _DEFAULT_ORDER if family is None else (family,):
+        if (STORE / f"{kind}-x{scale}.json").is_file():
+            return f"{kind}-x{scale}"
+    if family in (None, "interpolation"):
+        return "bicubic"
+    raise ModelError(
+        f"--family: no shipped {family} model enlarges by {scale}; see 'vsr models list'"
+    )
+
+
+def resolve_model(name: str, scale: int) -> ModelSpec:
+    """The spec that ``--model`` and ``--scale`` ask for together.
+
+    Raises:
+        UsageError: the model enlarges by another factor.
+        ModelError: unknown or damaged.
+    """
+    spec = get_spec(default_model(scale) if name == "auto" else name)
+    if spec.runs_at(scale):
+        return spec
+    fitting = sorted(s.name for s in list_models(lambda _: None) if s.runs_at(scale))
+    raise UsageError(
+        f"--scale: got {scale}, but model '{spec.name}' enlarges by {spec.scale}; "
+        f"give --scale {spec.scale}, or for {scale} one of: {', '.join(fitting)}"
+    )
+
+
+def _find(name_or_path: str | Path) -> tuple[ModelSpec, Path]:
+    """A spec and the folder its weights lie in."""
+    text = str(name_or_path)
+    if text.endswith(".json") or os.sep in text:
+        path = Path(text)
+        return read_spec(path), path.parent
+    for spec in INTERPOLATIONS:
+        if spec.name == text:
+            return spec, STORE
+    for folder in (STORE, user_folder()):
+        path = folder / f"{text}.json"
+        if path.is_file():
+            return _read_named(path), folder
+    names = [s.name for s in list_models(lambda _: None)]
+    raise ModelError(
+        f"unknown model '{text}': {near(text, names)} ('vsr models list' shows them all; "
+        "a model of your own is named by the path of its .json)"
+    )
+
+
+def _read_named(path: Path) -> ModelSpec:
+    spec = read_spec(path)
+    if spec.name != path.stem:
+        raise ModelError(
+            f"{path}: holds the spec of '{spec.name}'; rename the file to {spec.name}.json"
+        )
+    return spec

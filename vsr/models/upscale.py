@@ -1,0 +1,202 @@
+"""The stage that super-resolves crops, batched across frames and tracks.
+
+FrameCrops -> FrameCrops, the crops with ``sr`` set. Importing this module loads no network
+library; `load_upscaler` does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from vsr.core.types import FaceCrop, FrameCrops
+from vsr.models.backend import start_backend
+from vsr.models.interpolate import InterpolationUpscaler
+from vsr.models.registry import resolve_model
+from vsr.models.spec import SCALES
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Device = Literal["auto", "cpu", "gpu"]
+
+
+class Upscaler(Protocol):
+    """Anything that enlarges pictures by a whole factor."""
+
+    name: str
+    """as in 'vsr models list'"""
+    scale: int
+    """2, 4 or 8"""
+    sha256: str
+    """of the weights, empty where there are none"""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Enlarges a batch of equally sized pictures.
+
+        Args:
+            batch: ``(B, h, w, 3)`` RGB, uint8 or uint16, B from 0.
+
+        Returns:
+            ``(B, s*h, s*w, 3)``, same dtype; each picture's result does not depend on the others.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleConfig:
+    """How crops are super-resolved."""
+
+    model: str = "auto"
+    """a name of 'vsr models list', the path of a spec, or "auto": the default of the scale"""
+    scale: int = 2
+    """2, 4 or 8"""
+    batch_size: int = 8
+    """crops per call of the network, 1 to 64; shrinks by itself where memory is short"""
+    precision: Precision = "auto"
+    """"auto": bfloat16 where the processor has it and the model's error stays under one level"""
+    device: Device = "auto"
+    max_pending_frames: int = 16
+    """frames that may wait for a full batch, 1 to 256"""
+    max_pending_mb: int = 256
+    """and their pictures' size in MiB; one frame may always wait"""
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise ValueError(f"scale: got {self.scale}, wanted one of {SCALES}")
+        for name, low, high in (
+            ("batch_size", 1, 64),
+            ("max_pending_frames", 1, 256),
+            ("max_pending_mb", 1, 65536),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name}: got {getattr(self, name)}, wanted {low} to {high}")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(
+                f"precision: got {self.precision!r}, wanted 'auto', 'float32' or 'bfloat16'"
+            )
+        if self.device not in ("auto", "cpu", "gpu"):
+            raise ValueError(f"device: got {self.device!r}, wanted 'auto', 'cpu' or 'gpu'")
+
+
+def load_upscaler(cfg: UpscaleConfig) -> Upscaler:
+    """The upscaler of a configuration, weights checked, loaded and ready to run.
+
+    Raises:
+        UsageError: model and scale do not fit together.
+        ModelError: unknown model, wrong weights, or a device that is not there.
+    """
+    spec = resolve_model(cfg.model, cfg.scale)
+    if spec.name == "bicubic" or spec.name == "lanczos":
+        return InterpolationUpscaler(spec.name, cfg.scale)
+    start_backend()
+    from vsr.models.network import load_network
+
+    name = spec.name if cfg.model == "auto" else cfg.model
+    return load_network(name, precision=cfg.precision, device=cfg.device)
+
+
+def upscale(
+    items: Iterable[FrameCrops], upscaler: Upscaler, cfg: UpscaleConfig
+) -> Iterator[FrameCrops]:
+    """Sets ``sr`` of every crop. Frames come out complete, in order, none added, none lost.
+
+    Crops of one shape are collected over frames until ``batch_size`` of them wait; a frame
+    waits no longer than ``max_pending_frames`` frames (or their bytes) allow.
+    """
+    queue = _Queue(upscaler, cfg)
+    for item in items:
+        queue.add(item)
+        yield from queue.done()
+    yield from queue.finish()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A frame whose crops are not all super-resolved."""
+
+    item: FrameCrops
+    results: list[np.ndarray | None]
+    size: int
+    """bytes it holds in memory"""
+
+    @property
+    def complete(self) -> bool:
+        return all(sr is not None for sr in self.results)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Crops of one shape and type that wait for a full batch."""
+
+    members: list[tuple[_Waiting, int]] = field(default_factory=list)
+
+
+class _Queue:
+    """Frames in order on one side, groups of equal crops on the other."""
+
+    def __init__(self, upscaler: Upscaler, cfg: UpscaleConfig) -> None:
+        self._upscaler = upscaler
+        self._cfg = cfg
+        self._frames: deque[_Waiting] = deque()
+        self._groups: dict[tuple[tuple[int, ...], str], _Group] = {}
+        self._bytes = 0
+
+    def add(self, item: FrameCrops) -> None:
+        """Takes a frame in and runs every batch that it fills."""
+        waiting = _Waiting(item, [None] * len(item.crops), _bytes(item))
+        self._frames.append(waiting)
+        self._bytes += waiting.size
+        for index, crop in enumerate(item.crops):
+            key = (crop.lr.shape, crop.lr.dtype.str)
+            group = self._groups.setdefault(key, _Group())
+            group.members.append((waiting, index))
+            if len(group.members) == self._cfg.batch_size:
+                self._run(key)
+
+    def done(self) -> Iterator[FrameCrops]:
+        """The frames that are ready, the oldest first; makes room where too many wait."""
+        while self._frames:
+            if not self._frames[0].complete:
+                if not self._crowded():
+                    return
+                self._run_oldest()
+            yield self._pop()
+
+    def finish(self) -> Iterator[FrameCrops]:
+        """Everything that is left."""
+        while self._frames:
+            if not self._frames[0].complete:
+                self._run_oldest()
+            yield self._pop()
+
+    def _crowded(self) -> bool:
+        many = len(self._frames) > self._cfg.max_pending_frames
+        large = self._bytes > self._cfg.max_pending_mb * 2**20 and len(self._frames) > 1
+        return many or large
+
+    def _run_oldest(self) -> None:
+        """Completes the oldest frame by partial batches, in which younger crops ride along."""
+        oldest = self._frames[0]
+        for key in [k for k, g in self._groups.items() if g.members[0][0] is oldest]:
+            self._run(key)
+
+    def _run(self, key: tuple[tuple[int, ...], str]) -> None:
+        members = self._groups.pop(key).members
+        batch = np.stack([waiting.item.crops[index].lr for waiting, index in members])
+        for (waiting, index), sr in zip(members, self._upscaler(batch), strict=True):
+            waiting.results[index] = sr
+
+    def _pop(self) -> FrameCrops:
+        waiting = self._frames.popleft()
+        self._bytes -= waiting.size
+        pairs = zip(waiting.item.crops, waiting.results, strict=True)
+        crops: tuple[FaceCrop, ...] = tuple(replace(crop, sr=sr) for crop, sr in pairs)
+        return replace(waiting.item, crops=crops)
+
+
+def _bytes(item: FrameCrops) -> int:
+    canvas = item.frame.canvas
+    return item.frame.rgb.nbytes + (canvas.buffer.nbytes if canvas is not None else 0)

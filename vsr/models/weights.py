@@ -1,0 +1,130 @@
+"""Weights on disk: Keras' ``.weights.h5`` layout, arrays in float16, hash checked before reading.
+
+HDF5 holds plain arrays here; nothing is unpickled and no code is restored from a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vsr.core.errors import ModelError
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, wanted: str) -> None:
+    """Compares a weights file with the hash in its spec, without opening it as HDF5.
+
+    Raises:
+        ModelError: the file is missing, unreadable, or another one.
+    """
+    try:
+        got = file_sha256(path)
+    except OSError as error:
+        raise ModelError(
+            f"{path}: weights cannot be read ({error.strerror or error}); "
+            "put the file beside its spec, or reinstall"
+        ) from None
+    if got != wanted:
+        raise ModelError(
+            f"{path}: weights have SHA-256 {got[:12]}…, the spec wants {wanted[:12]}…; "
+            "the file is damaged or belongs to another spec: reinstall it, or add the model again"
+        )
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Writes the model's weights with float16 arrays; complete or absent.
+
+    Args:
+        model: any Keras model.
+        path: must end in ``.weights.h5`` (Keras insists).
+
+    Raises:
+        ModelError: a weight is not finite, or too large for float16.
+    """
+    import h5py
+
+    for variable in model.weights:
+        values = np.asarray(variable, np.float32)
+        if not np.isfinite(values.astype(np.float16)).all():
+            raise ModelError(
+                f"{path.name}: weight {variable.path} is not finite in float16 "
+                f"(largest {np.abs(values).max():.3g}); export an earlier checkpoint"
+            )
+    full = path.with_name(f".{path.name}.full.weights.h5")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        model.save_weights(full)
+        with h5py.File(full, "r") as source, h5py.File(part, "w") as target:
+            _copy_as_float16(source, target)
+        part.replace(path)
+    finally:
+        full.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Puts the arrays of a ``.weights.h5`` into the model, cast to its variables' type.
+
+    Raises:
+        ModelError: no HDF5, or number, names or shapes differ from the model's.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            stored = sorted(_shapes(file))
+    except OSError as error:
+        raise ModelError(
+            f"{path}: not a readable HDF5 file ({error}); give a .weights.h5"
+        ) from None
+    built = sorted(tuple(v.shape) for v in model.weights)
+    remedy = "the weights were trained for another 'generator' table: correct the spec"
+    if stored != built:
+        extra = [s for s in stored if s not in built] or [s for s in built if s not in stored]
+        what = f", e.g. shape {extra[0]} on one side only" if extra else ""
+        raise ModelError(
+            f"{path}: holds {len(stored)} arrays, the generator wants {len(built)}{what}; {remedy}"
+        )
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ModelError(f"{path}: does not fit the generator ({first}); {remedy}") from None
+
+
+def _shapes(file: h5py.File) -> list[tuple[int, ...]]:
+    import h5py
+
+    shapes: list[tuple[int, ...]] = []
+
+    def visit(_: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            shapes.append(tuple(item.shape))
+
+    file.visititems(visit)
+    return shapes
+
+
+def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
+    import h5py
+
+    for key, value in source.attrs.items():
+        target.attrs[key] = value
+    for name, item in source.items():
+        if isinstance(item, h5py.Dataset):
+            target.create_dataset(name, data=np.asarray(item[()], np.float16))
+        else:
+            _copy_as_float16(item, target.create_group(name))

@@ -1,0 +1,146 @@
+"""Reading what ffmpeg prints about an input: pure text in, facts out.
+
+There is no ffprobe beside a bundled ffmpeg, so its log is the source of the header facts.
+The patterns are anchored to the log's indentation, so that a title or a comment that
+looks like a stream's line is not mistaken for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from vsr.core.video import StreamInfo, StreamKind
+
+_INPUT = re.compile(r"^Input #0, (\S+), from ")
+_DURATION = re.compile(r"^  Duration: (\S+), start: (-?[\d.]+)")
+_DURATION_ONLY = re.compile(r"^  Duration: (\d+):(\d+):([\d.]+)")
+_STREAM = re.compile(
+    r"^  Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$", re.IGNORECASE
+)
+_KINDS: dict[str, StreamKind] = {
+    "Video": "video",
+    "Audio": "audio",
+    "Subtitle": "subtitle",
+    "Data": "data",
+    "Attachment": "attachment",
+}
+_ROTATION = re.compile(r"^ +(?:Display Matrix|displaymatrix): rotation of (-?[\d.]+) degrees")
+
+
+@dataclass(slots=True)
+class Banner:
+    """The head of ffmpeg's log for one input file."""
+
+    container: str | None = None
+    """demuxer name; None where the file could not be opened"""
+    start_s: float = 0.0
+    """start time of the whole file, seconds"""
+    duration_s: float | None = None
+    """of the longest stream, as the header has it"""
+    streams: list[StreamInfo] = field(default_factory=list)
+    rotations: dict[int, float] = field(default_factory=dict)
+    """stream index -> angle of the display matrix in degrees, counter-clockwise"""
+    defaults: set[int] = field(default_factory=set)
+    """indices of the streams marked as default"""
+
+    def main_video(self) -> StreamInfo | None:
+        """The video stream to process: the default one, else the first; never cover art."""
+        videos = [s for s in self.streams if s.kind == "video" and not s.attached_picture]
+        marked = [s for s in videos if s.index in self.defaults]
+        return (marked or videos or [None])[0]
+
+
+def parse_banner(lines: Sequence[str]) -> Banner:
+    """Parse stderr of ``ffmpeg -i FILE`` (unstripped lines)."""
+    banner = Banner()
+    current = -1
+    for line in lines:
+        if banner.container is None:
+            if match := _INPUT.match(line):
+                banner.container = match.group(1)
+            continue
+        if match := _DURATION_ONLY.match(line):
+            hours, minutes, seconds = match.groups()
+            banner.duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        if match := _DURATION.match(line):
+            banner.start_s = float(match.group(2))
+        elif match := _STREAM.match(line):
+            current = _add_stream(banner, match)
+        elif match := _ROTATION.match(line):
+            banner.rotations[current] = float(match.group(1))
+        elif line.startswith(("Stream mapping", "Output #", "At least one output")):
+            break
+    return banner
+
+
+def _add_stream(banner: Banner, match: re.Match[str]) -> int:
+    index, language, kind, codec, rest = match.groups()
+    flags = re.findall(r"\(([a-z ]+)\)", rest)
+    stream = StreamInfo(
+        index=int(index),
+        kind=_KINDS.get(kind, "data"),
+        codec=codec,
+        language=language if language and language != "und" else None,
+        attached_picture="attached pic" in flags or "timed thumbnails" in flags,
+    )
+    banner.streams.append(stream)
+    if "default" in flags:
+        banner.defaults.add(stream.index)
+    return stream.index
+
+
+_SHOW_RATE = re.compile(r"config in time_base: (\d+)/(\d+), frame_rate: (\d+)/(\d+)")
+_SHOW_FRAME = re.compile(r"\bfmt:(\S+) .*?\bsar:(\d+)/(\d+) s:(\d+)x(\d+)")
+_SHOW_COLOR = re.compile(
+    r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """What ffmpeg's ``showinfo`` says of the first decoded, upright picture."""
+
+    width: int
+    height: int
+    pix_fmt: str
+    sample_aspect: Fraction
+    """1 where unknown"""
+    frame_rate: Fraction | None
+    """nominal, None where unknown"""
+    color_range: str | None
+    """"tv", "pc" or None"""
+    color_space: str | None
+    color_primaries: str | None
+    color_trc: str | None
+
+
+def parse_first_frame(lines: Sequence[str]) -> FirstFrame | None:
+    """Parse the ``showinfo`` lines of a log; None where no frame was shown."""
+    rate: Fraction | None = None
+    shape: re.Match[str] | None = None
+    for line in lines:
+        if match := _SHOW_RATE.search(line):
+            num, den = int(match.group(3)), int(match.group(4))
+            rate = Fraction(num, den) if num > 0 and den > 0 else None
+        elif shape is None:
+            shape = _SHOW_FRAME.search(line)
+        elif match := _SHOW_COLOR.search(line):
+            tags = [None if v in ("unknown", "reserved") else v for v in match.groups()]
+            sar_num, sar_den = int(shape.group(2)), int(shape.group(3))
+            return FirstFrame(
+                width=int(shape.group(4)),
+                height=int(shape.group(5)),
+                pix_fmt=shape.group(1),
+                sample_aspect=(
+                    Fraction(sar_num, sar_den) if sar_num > 0 and sar_den > 0 else Fraction(1)
+                ),
+                frame_rate=rate,
+                color_range=tags[0],
+                color_space=tags[1],
+                color_primaries=tags[2],
+                color_trc=tags[3],
+            )
+    return None

@@ -1,0 +1,48 @@
+"""Telling a damaged or cut-off source from ffmpeg's everyday grumbling."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_CUT_SHORT = re.compile(r"partial file|ended prematurely|Truncat|Input/output error", re.IGNORECASE)
+_DAMAGED = re.compile(
+    r"corrupt decoded frame|Error submitting packet to decoder|Decoding error|"
+    r"corrupt input packet|invalid as first byte of an EBML number"
+)
+
+
+class DamageLog:
+    """Watches a decoder's log lines."""
+
+    def __init__(self) -> None:
+        self.cut_short = False
+        """the container says that bytes are missing at its end"""
+        self.damaged = 0
+        """pictures or packets reported as damaged"""
+        self.first_damage_s: float | None = None
+        """about when the first of them is shown, seconds"""
+        self.now_s = 0.0
+        """time of the last frame taken, kept up to date by the reader"""
+
+    def line(self, text: str) -> None:
+        """Take one line of stderr."""
+        if _CUT_SHORT.search(text):
+            self.cut_short = True
+        elif _DAMAGED.search(text):
+            self.damaged += 1
+            if self.first_damage_s is None:
+                self.first_damage_s = self.now_s
+
+
+def shorter_than_promised(path: Path, container: str) -> bool:
+    """Whether an AVI's header promises more bytes than the file has.
+
+    ffmpeg reads a cut AVI without a word, so its outermost chunk size is compared here.
+    """
+    if container != "avi":
+        return False
+    with path.open("rb") as file:
+        head = file.read(8)
+    promised = int.from_bytes(head[4:8], "little")
+    return head[:4] == b"RIFF" and 0 < promised < 0xFFFFFFFF and promised + 8 > path.stat().st_size

@@ -1,0 +1,269 @@
+"""Video file -> frames with their own timestamps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from vsr.core.color import PixelFormat
+from vsr.core.errors import FfmpegError, InputError
+from vsr.core.types import Frame, YuvPicture
+from vsr.core.video import VideoInfo
+from vsr.media.damage import DamageLog, shorter_than_promised
+from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
+from vsr.media.packets import scan_packets
+from vsr.media.process import FfmpegProcess, describe_exit, was_killed
+from vsr.media.timeline import keep_on_grid, parse_fps
+
+_PTS, _RGB, _CANVAS = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeConfig:
+    """Which frames are taken."""
+
+    fps: str = "30"
+    """grid that faster sources are thinned to, frames per second; "source" keeps every frame"""
+
+    def __post_init__(self) -> None:
+        parse_fps(self.fps)
+
+
+@dataclass(slots=True)
+class DecodeReport:
+    """What decoding found; complete once the reader is exhausted."""
+
+    frames_decoded: int = 0
+    frames_kept: int = 0
+    last_seconds: float | None = None
+    """time of the last frame decoded, in the source's own timestamps"""
+    broken_at_s: float | None = None
+    """end of the last frame of a source that broke off; None where it came to its end"""
+    notices: list[str] = field(default_factory=list)
+
+
+class VideoReader:
+    """Iterates the frames of a video once, in order, one ffmpeg process behind it.
+
+    scale, canvas: each frame also brings the plainly upscaled picture, ``scale`` times as
+    large, in this pixel format (`Frame.canvas`, which its taker may write to); None: without.
+    start_s, end_s: only frames with start_s <= time < end_s, in the source's own timestamps.
+
+    Only frames that are kept are handed out. Iterating raises InputError where not one frame
+    can be decoded, and FfmpegError where ffmpeg was killed or ``close`` was called meanwhile;
+    a source that breaks off in the middle ends the iteration and is noted in ``report``.
+    """
+
+    def __init__(
+        self,
+        info: VideoInfo,
+        *,
+        scale: int = 2,
+        canvas: PixelFormat | None = None,
+        cfg: DecodeConfig | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+    ) -> None:
+        if scale < 1:
+            raise ValueError(f"VideoReader.scale: got {scale}, wanted 1 or more")
+        self.info = info
+        self.report = DecodeReport()
+        self._scale = scale
+        self._canvas = canvas
+        self._scan = scan_packets(info.path, info.stream_index, info.container)
+        grid = parse_fps((cfg or DecodeConfig()).fps)
+        times = self._scan.pts
+        self._keep = (
+            np.ones(len(times), bool)
+            if grid is None
+            else keep_on_grid(times, info.time_base, grid)
+        )
+        tb = info.time_base
+        self._first = None if start_s is None else -int(-Fraction(start_s) // tb)
+        self._end = None if end_s is None else -int(-Fraction(end_s) // tb)
+        self._start_s = start_s
+        self._damage = DamageLog()
+        self._process: FfmpegProcess | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def expected_frames(self) -> int:
+        """Number of frames that will be handed out if the source is whole."""
+        return int(np.count_nonzero(self._keep & self._in_window(self._scan.pts)))
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Average rate of the frames handed out (the source's own rate where all are kept)."""
+        kept = self._scan.pts[self._keep]
+        span = (int(kept[-1]) - int(kept[0])) * self.info.time_base
+        if self._keep.all() or span <= 0:
+            return self.info.frame_rate
+        return ((len(kept) - 1) / span).limit_denominator(1001)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames; can be iterated once."""
+        with self._lock:
+            if self._process is not None or self._closed:
+                raise FfmpegError("this reader was used or closed before; make a new VideoReader")
+            self._process = self._start()
+        process = self._process
+        try:
+            yield from self._frames(process)
+        finally:
+            process.close()
+
+    def close(self) -> None:
+        """Stop decoding and end ffmpeg; safe from any thread and more than once."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> FfmpegProcess:
+        seek = self._start_s if self._scan.timed else None
+
+        def build(fds):
+            pipes = Outputs(
+                pts=fds[_PTS], rgb=fds[_RGB], canvas=fds[_CANVAS] if self._canvas else None
+            )
+            return decode_arguments(
+                self.info, pipes, scale=self._scale, canvas=self._canvas, seek_s=seek
+            )
+
+        outputs = 3 if self._canvas else 2
+        return FfmpegProcess(build, outputs=outputs, on_line=self._damage.line)
+
+    def _frames(self, process: FfmpegProcess) -> Iterator[Frame]:
+        """Read the pipes in turn: timestamp, RGB, canvas."""
+        last_pts: int | None = None
+        repaired = 0
+        for pts in self._timestamps(process):
+            rgb, canvas = self._pictures(process)
+            if rgb is None:
+                break  # the last picture is cut off: ffmpeg ended in the middle of it
+            self.report.frames_decoded += 1
+            if self._end is not None and pts >= self._end:
+                process.kill()
+                self._conclude(None)
+                return
+            self.report.last_seconds = self._damage.now_s = float(pts * self.info.time_base)
+            if not self._wanted(pts):
+                continue
+            if last_pts is not None and pts <= last_pts:
+                pts, repaired = last_pts + 1, repaired + 1
+            last_pts = pts
+            self.report.frames_kept += 1
+            yield Frame(self.report.frames_kept - 1, pts, self.info.time_base, rgb, canvas)
+        if repaired:
+            self.report.notices.append(
+                f"{repaired} timestamps of the source ran backwards or stood still; "
+                "they were moved one tick on"
+            )
+        self._conclude(process.wait())
+
+    def _timestamps(self, process: FfmpegProcess) -> Iterator[int]:
+        """Each decoded frame's timestamp, in the order of the pictures."""
+        rest, count = b"", 0
+        times = self._scan.pts
+        while data := process.read_some(_PTS):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                parsed = parse_framecrc(line)
+                if parsed is None:
+                    continue
+                if self._scan.timed:
+                    yield parsed[0]
+                elif count < len(times):
+                    yield int(times[count])
+                else:
+                    yield int(times[-1]) + (count - len(times) + 1) * self._step()
+                count += 1
+
+    def _pictures(self, process: FfmpegProcess) -> tuple[np.ndarray | None, YuvPicture | None]:
+        """The next picture of the RGB and canvas pipes; (None, None) at their end."""
+        info = self.info
+        rgb = np.empty(
+            (info.height, info.width, 3), np.uint16 if info.bit_depth > 8 else np.uint8
+        )
+        if not _fill(process, _RGB, rgb):
+            return None, None
+        if self._canvas is None:
+            return rgb, None
+        width, height = info.width * self._scale, info.height * self._scale
+        dtype = np.uint16 if self._canvas.bit_depth > 8 else np.uint8
+        buffer = np.empty(self._canvas.samples(width, height), dtype)
+        if not _fill(process, _CANVAS, buffer):
+            return None, None
+        return rgb, YuvPicture(buffer, width, height, self._canvas, info.color)
+
+    def _wanted(self, pts: int) -> bool:
+        """Whether the grid and the window keep a frame."""
+        if self._first is not None and pts < self._first:
+            return False
+        times = self._scan.pts
+        at = int(np.searchsorted(times, pts))
+        if at > 0 and (at == len(times) or pts - times[at - 1] < times[at] - pts):
+            at -= 1  # not in the list, as with MPEG program streams: the nearest
+        return bool(self._keep[at])
+
+    def _in_window(self, pts: np.ndarray) -> np.ndarray:
+        low = -(2**62) if self._first is None else self._first
+        high = 2**62 if self._end is None else self._end
+        return (pts >= low) & (pts < high)
+
+    def _step(self) -> int:
+        """Usual distance of two frames in pts units."""
+        times = self._scan.pts
+        return max(1, int(np.median(np.diff(times)))) if len(times) > 1 else 1
+
+    def _conclude(self, code: int | None) -> None:
+        """Judge how decoding ended; ``code`` None where the window's end was reached."""
+        info, report = self.info, self.report
+        if code is not None and (self._closed or was_killed(code)):
+            raise FfmpegError(
+                f"decoding of {info.path.name} was stopped before its end "
+                f"({describe_exit(code)}); run the command again"
+            )
+        if report.frames_decoded == 0:
+            words = self._process.last_words() if self._process else ""
+            raise InputError(
+                f"{info.path}: not one picture could be decoded (ffmpeg: {words}); "
+                "check that it plays elsewhere"
+            )
+        if code is None:
+            return
+        times = self._scan.pts[self._in_window(self._scan.pts)]
+        last = report.last_seconds or 0.0
+        step_s = float(self._step() * info.time_base)
+        missing = len(times) and last + 1.5 * step_s < float(times[-1] * info.time_base)
+        cut = self._damage.cut_short or shorter_than_promised(info.path, info.container)
+        if missing or cut or code != 0:
+            report.broken_at_s = last + step_s
+        elif self._damage.damaged:
+            about = self._damage.first_damage_s or 0.0
+            report.notices.append(
+                f"the source is damaged from about {about:.1f} s on ({self._damage.damaged} errors "
+                "while decoding); what could be decoded was kept"
+            )
+        if not self._scan.timed:
+            report.notices.append(
+                f"{info.container} stores no presentation times for {info.codec}: "
+                f"a constant {float(info.frame_rate or 0):g} fps was taken"
+            )
+
+
+def _fill(process: FfmpegProcess, pipe: int, array: np.ndarray) -> bool:
+    """Fill an array from a pipe; False where the pipe ended before it was full."""
+    view = memoryview(array.reshape(-1).view(np.uint8))
+    return process.read_into(pipe, view) == len(view)

@@ -1,0 +1,124 @@
+"""Arguments of the decoding ffmpeg: one decode, three outputs. Pure builders.
+
+    source -> tag -> split -> RGB at the source's size               (what stages look at)
+                           -> Lanczos, scale x, in the encoder's format  (what is pasted into)
+                           -> a speck of 8x8, as framecrc lines          (each frame's timestamp)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ffmpeg
+
+from vsr.core.color import Matrix, PixelFormat
+from vsr.core.video import VideoInfo
+from vsr.media.formats import is_rgb
+from vsr.media.process import SAFE_INPUT
+
+MATRIX_NAMES: dict[Matrix, str] = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
+"""our names -> those of ffmpeg's setparams"""
+_SCALE_NAMES: dict[Matrix, str] = {"bt601": "bt601", "bt709": "bt709", "bt2020": "bt2020"}
+
+LANCZOS_FLAGS = "lanczos+accurate_rnd"
+_RGB_FLAGS = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outputs:
+    """Which pipes the decoder writes, as it sees them."""
+
+    pts: int
+    rgb: int
+    canvas: int | None
+
+
+def decode_arguments(
+    info: VideoInfo,
+    fds: Outputs,
+    *,
+    scale: int,
+    canvas: PixelFormat | None,
+    seek_s: float | None = None,
+) -> list[str]:
+    """ffmpeg's arguments to decode ``info``'s picture stream into the pipes.
+
+    seek_s: first second to decode, in the source's own timestamps; None for all.
+    """
+    options: dict[str, object] = {"copyts": None, **SAFE_INPUT}
+    if seek_s is not None:
+        options |= {"seek_timestamp": 1, "ss": f"{seek_s:.6f}"}
+    stream = ffmpeg.input(f"file:{info.path.absolute()}", **options)[str(info.stream_index)]
+    rgb_source = is_rgb(info.pix_fmt)
+    if not rgb_source:
+        # One reading of matrix and range for the whole film, whatever a frame may claim.
+        stream = stream.filter(
+            "setparams",
+            range="pc" if info.color.full_range else "tv",
+            colorspace=MATRIX_NAMES[info.color.matrix],
+        )
+    branches = stream.filter_multi_output("split", 3 if canvas else 2)
+    outputs = [
+        _output(_speck(branches[0]), fds.pts, "framecrc"),
+        _output(_to_rgb(branches[1], info, rgb_source), fds.rgb, "rawvideo"),
+    ]
+    if canvas is not None and fds.canvas is not None:
+        upscaled = _to_canvas(branches[2], info, rgb_source, scale, canvas)
+        outputs.append(_output(upscaled, fds.canvas, "rawvideo"))
+    merged = ffmpeg.merge_outputs(*outputs)
+    return merged.global_args("-loglevel", "level+warning").get_args()
+
+
+def rgb_format(info: VideoInfo) -> str:
+    """Pixel format of the RGB pipe: 8 bit a sample, 16 for deeper sources."""
+    return "rgb48le" if info.bit_depth > 8 else "rgb24"
+
+
+def _speck(branch):
+    return branch.filter("scale", 8, 8, flags="neighbor").filter("format", "gray")
+
+
+def _to_rgb(branch, info: VideoInfo, rgb_source: bool):
+    reading = {} if rgb_source else _reading(info, "in")
+    size = (info.width, info.height)
+    return branch.filter("scale", *size, flags=_RGB_FLAGS, **reading).filter(
+        "format", rgb_format(info)
+    )
+
+
+def _to_canvas(branch, info: VideoInfo, rgb_source: bool, scale: int, canvas: PixelFormat):
+    # The same reading in and out: only the size (and depth) changes, no colour conversion.
+    reading = {} if rgb_source else _reading(info, "in")
+    size = (info.width * scale, info.height * scale)
+    return branch.filter(
+        "scale", *size, flags=LANCZOS_FLAGS, **reading, **_reading(info, "out")
+    ).filter("format", canvas.name)
+
+
+def _reading(info: VideoInfo, side: str) -> dict[str, str]:
+    return {
+        f"{side}_color_matrix": _SCALE_NAMES[info.color.matrix],
+        f"{side}_range": "pc" if info.color.full_range else "tv",
+    }
+
+
+def _output(stream, fd: int, muxer: str):
+    # Flushing after every frame lets the reader take the pipes in turn: nothing it waits
+    # for stays in a buffer of ffmpeg.
+    return ffmpeg.output(
+        stream,
+        f"pipe:{fd}",
+        format=muxer,
+        fps_mode="passthrough",
+        enc_time_base="demux",
+        flush_packets=1,
+    )
+
+
+def parse_framecrc(line: bytes) -> tuple[int, int] | None:
+    """(pts, duration) of a framecrc line; None for its header lines."""
+    if line.startswith(b"#"):
+        return None
+    fields: Sequence[bytes] = line.split(b",", 5)
+    return int(fields[2]), int(fields[3])

@@ -1,0 +1,234 @@
+"""What is in a video file: header facts and the exact extent of its picture stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg
+
+from vsr.core.color import ColorSpec, Matrix
+from vsr.core.errors import InputError
+from vsr.core.video import StreamInfo, VideoInfo
+from vsr.media.banner import Banner, FirstFrame, parse_banner, parse_first_frame
+from vsr.media.formats import bit_depth_of, is_rgb
+from vsr.media.packets import PacketScan, packet_times, scan_packets
+from vsr.media.process import SAFE_INPUT, run_ffmpeg
+
+__all__ = ["packet_times", "probe"]
+
+_CONTAINERS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,nut,mxf,h264,hevc,vvc,evc,obu,av1,"
+    "ivf,m4v,vc1,cavsvideo,mjpeg,gif,apng,webp_anim,jpegxl_anim,yuv4mpegpipe,rm,dv,wtv,swf,3dostr,"
+    "nsv,gxf,r3d,lxf,dhav,mpjpeg,ipmovie,ivr,"
+    "mp3,wav,w64,flac,aac,ac3,eac3,aiff,amr,caf,dts,truehd,wv,ape,tta,au,"
+    "srt,ass,webvtt"
+)
+"""demuxers that read one file and nothing else: playlists can't be opened through them.
+Sound and subtitle formats stand here only so that they are named as such."""
+
+_PLAYLISTS = (
+    (b"#EXTM3U", "an HLS or M3U playlist"),
+    (b"ffconcat version", "an ffconcat playlist"),
+    (b"[playlist]", "a PLS playlist"),
+)
+
+
+def probe(path: Path) -> VideoInfo:
+    """Header facts, stream list and the timestamps' extent of a video file.
+
+    Reads every packet of the picture stream once (no picture but the first is decoded).
+    Raises InputError, in one line, for whatever is not a single file with moving pictures:
+    missing, a folder, empty, a playlist, text, sound only, an mp4 without its index.
+    """
+    path = Path(path)
+    _check_file(path)
+    banner = _read_banner(path)
+    stream = banner.main_video()
+    if stream is None:
+        raise InputError(_no_video(path, banner))
+    first = _first_frame(path, stream.index)
+    scan = scan_packets(path, stream.index, str(banner.container))
+    return _assemble(path, banner, stream, first, scan)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse by what the file system and the first bytes say."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the path of the input")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, wanted a video file; name a file in it")
+    if not path.is_file():
+        raise InputError(f"{path}: is not a regular file, wanted a video file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
+    if not head:
+        raise InputError(f"{path}: is empty (0 bytes), wanted a video file; fetch it again")
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, name in _PLAYLISTS:
+        if start.startswith(magic):
+            raise InputError(f"{path}: is {name}, wanted one video file; give a file it lists")
+    if start.startswith(b"<") and b"<MPD" in head:
+        raise InputError(f"{path}: is a DASH manifest, wanted one video file; download it first")
+
+
+def _read_banner(path: Path) -> Banner:
+    lines: list[str] = []
+
+    def build(_: Sequence[int]) -> list[str]:
+        return [*_input_args(path), "-loglevel", "level+info"]
+
+    # Without an output ffmpeg prints what it found and ends with an error, which is no news.
+    run_ffmpeg(build, on_line=lines.append, timeout_s=120)
+    banner = parse_banner([line.removeprefix("[info] ") for line in lines])
+    if banner.container is None:
+        raise InputError(_unreadable(path, lines))
+    return banner
+
+
+def _input_args(path: Path) -> list[str]:
+    return [
+        *("-copyts", "-protocol_whitelist", SAFE_INPUT["protocol_whitelist"]),
+        *("-format_whitelist", _CONTAINERS, "-i", f"file:{path.absolute()}"),
+    ]
+
+
+def _unreadable(path: Path, lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    if _is_text(path):
+        return f"{path}: is a text file, wanted a video; check the name, or fetch the file again"
+    if "moov atom not found" in text:
+        return (
+            f"{path}: the mp4 has no index (moov atom): the recording was cut off before it was "
+            "finished; repair it with a recovery tool or record it again"
+        )
+    if match := re.search(r"[Ff]ormat not on whitelist|not on whitelist", text):
+        return f"{path}: is not a video file ({match.group(0)}); convert it to mp4 or mkv first"
+    reason = next((s for s in _REASONS if s in text), "ffmpeg does not know its format")
+    return f"{path}: is not a video that can be read ({reason}); check that it plays elsewhere"
+
+
+_REASONS = (
+    "Invalid data found when processing input",
+    "Permission denied",
+    "End of file",
+    "Input/output error",
+)
+
+
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
+
+
+def _no_video(path: Path, banner: Banner) -> str:
+    if _is_text(path):
+        return f"{path}: is a text file, wanted a video; check the name, or fetch the file again"
+    kinds = sorted({s.kind for s in banner.streams if not s.attached_picture})
+    what = f"only {' and '.join(kinds)}" if kinds else "no stream"
+    return f"{path}: holds {what}, wanted a video stream; give a file with moving pictures"
+
+
+def _first_frame(path: Path, stream_index: int) -> FirstFrame:
+    lines: list[str] = []
+
+    def build(_: Sequence[int]) -> list[str]:
+        source = ffmpeg.input(f"file:{path.absolute()}", copyts=None, **SAFE_INPUT)
+        out = ffmpeg.output(
+            source[str(stream_index)], "-", format="null", vframes=1, vf="showinfo=checksum=0"
+        )
+        return out.global_args("-loglevel", "info").get_args()
+
+    code, process = run_ffmpeg(build, on_line=lines.append, timeout_s=300)
+    first = parse_first_frame(lines)
+    if first is None:
+        raise InputError(
+            f"{path}: its video stream cannot be decoded (ffmpeg, exit code {code}: "
+            f"{process.last_words()}); check that it plays elsewhere"
+        )
+    return first
+
+
+def _assemble(
+    path: Path, banner: Banner, stream: StreamInfo, first: FirstFrame, scan: PacketScan
+) -> VideoInfo:
+    start, last = int(scan.pts[0]), int(scan.pts[-1])
+    return VideoInfo(
+        path=path,
+        container=str(banner.container),
+        codec=stream.codec,
+        stream_index=stream.index,
+        width=first.width,
+        height=first.height,
+        rotation_deg=-round(banner.rotations.get(stream.index, 0.0) / 90) * 90 % 360,
+        pix_fmt=first.pix_fmt,
+        bit_depth=bit_depth_of(first.pix_fmt),
+        color=_color(first),
+        sample_aspect=first.sample_aspect,
+        time_base=scan.time_base,
+        frame_rate=_frame_rate(first.frame_rate, scan),
+        frame_count=len(scan.pts),
+        start_pts=start,
+        last_pts=last,
+        duration_s=float((scan.end_pts - start) * scan.time_base),
+        streams=tuple(banner.streams),
+    )
+
+
+_MATRICES: dict[str, Matrix] = {
+    "bt709": "bt709",
+    "smpte240m": "bt709",
+    "bt470bg": "bt601",
+    "smpte170m": "bt601",
+    "fcc": "bt601",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+
+
+def _color(first: FirstFrame) -> ColorSpec:
+    """The source's tags, and the rule for what it does not tag.
+
+    Untagged material counts as BT.601 in standard definition and as BT.709 from 720 lines
+    or 1280 columns on, the rule that players use; no tag is made up from it. RGB sources
+    become limited-range Y'CbCr by the same rule, and that is tagged, since it is our doing.
+    """
+    hd = first.height >= 720 or first.width >= 1280
+    by_size: Matrix = "bt709" if hd else "bt601"
+    if is_rgb(first.pix_fmt):
+        return ColorSpec(
+            matrix=by_size,
+            full_range=False,
+            tag_space="bt709" if hd else "smpte170m",
+            tag_primaries=first.color_primaries,
+            tag_transfer=first.color_trc,
+            tag_range="tv",
+        )
+    full = first.color_range == "pc" or first.pix_fmt.startswith("yuvj")
+    return ColorSpec(
+        matrix=_MATRICES.get(first.color_space or "", by_size),
+        full_range=full,
+        tag_space=first.color_space,
+        tag_primaries=first.color_primaries,
+        tag_transfer=first.color_trc,
+        tag_range="pc" if full else first.color_range,
+    )
+
+
+def _frame_rate(nominal: Fraction | None, scan: PacketScan) -> Fraction | None:
+    """The nominal rate where the timestamps agree with it, else their average."""
+    count = len(scan.pts)
+    span = (int(scan.pts[-1]) - int(scan.pts[0])) * scan.time_base
+    if count < 2 or span <= 0:
+        return nominal
+    average = (count - 1) / span
+    if nominal is not None and abs(nominal / average - 1) < Fraction(1, 50):
+        return nominal
+    return average.limit_denominator(1001)
+

@@ -81,7 +81,10 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     ok, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
     if not ok:
         raise DataError(f"JPEG encoder refused a picture of shape {picture.shape}; wanted RGB")
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise DataError("JPEG decoder refused what the encoder wrote; reinstall OpenCV")
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 def h264_like(picture: np.ndarray, qp: float) -> np.ndarray:

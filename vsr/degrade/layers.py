@@ -10,10 +10,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from vsr.degrade.kernels import JPEG_CHROMA, JPEG_LUMA, Reduction, dct_matrix, reduction_matrix
 from vsr.degrade.recipe import DegradeConfig
+
+ops: Any = keras.ops  # its stubs know tensors of no backend
 
 # full-range BT.601, as JFIF has it
 _TO_YCC = np.array(

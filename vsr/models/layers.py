@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from vsr.core.cubic import cubic
+
+ops: Any = keras.ops  # its stubs know tensors of no backend
 
 _PAD = 2
 

@@ -1,1 +1,1 @@
-"""Data sets, losses and the training loop."""
+"""Training: data, losses, the two phases (pixel, then adversarial), the loop and its export."""

@@ -1,0 +1,279 @@
+"""Training batches: three sources behind one interface, all a function of (seed, step).
+
+``batch(step)`` depends on nothing but the seed and the step, so a run that was killed goes on
+with the very batches an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from vsr.core.errors import DataError
+from vsr.degrade.image import degrade_image, resize_image
+from vsr.degrade.layers import Degrade
+from vsr.degrade.recipe import DegradeConfig
+from vsr.train.backend import place
+from vsr.train.faces import FaceSet, load_faces, paired_files, split_folder
+from vsr.train.recipe import DataConfig, TrainRecipe
+
+ops: Any = keras.ops  # its stubs know tensors of no backend
+
+
+class BatchSource(Protocol):
+    """Where batches come from."""
+
+    pictures: int
+    """number of distinct HR pictures"""
+
+    def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
+        """Endless (LR ``(B, p, p, 3)``, HR ``(B, s*p, s*p, 3)``) from step ``start`` on.
+
+        Tensors of the backend, float32 RGB in [-1, 1].
+        """
+        ...
+
+
+class MemorySource:
+    """uint8 arrays in memory; patches are cut and degraded on the CPU by a thread of its own."""
+
+    def __init__(
+        self, sets: list[FaceSet], scale: int, data: DataConfig, degrade: DegradeConfig, seed: int
+    ) -> None:
+        self.sets, self.scale, self.data = sets, scale, data
+        self.degrade, self.seed = degrade, seed
+        self.pictures = sum(len(s.pixels) for s in sets)
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The step's LR and HR patches, uint8 RGB."""
+        rng = np.random.default_rng([self.seed, step])
+        pairs = [self._patch(rng) for _ in range(self.data.batch)]
+        return np.stack([lr for lr, _ in pairs]), np.stack([hr for _, hr in pairs])
+
+    def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
+        for lr, hr in _ahead(self, start):
+            yield place(_unit(lr)), place(_unit(hr))
+
+    def _patch(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Reduce a picture to some size, degrade it whole, then cut: the JPEG grid and the
+        picture's border fall anywhere in the patches."""
+        extra = len(self.sets) > 1 and rng.random() < self.data.extra_share
+        chosen = self.sets[1 + int(rng.integers(len(self.sets) - 1))] if extra else self.sets[0]
+        hr = chosen.pixels[rng.integers(len(chosen.pixels))]
+        hr = self._resized(hr, extra, rng)
+        if self.data.flip and rng.random() < 0.5:
+            hr = hr[:, ::-1]
+        hr = np.ascontiguousarray(hr)
+        lr = degrade_image(hr, self.scale, self.degrade.draw(rng), rng)
+        patch, scale = self.data.patch_px, self.scale
+        y = int(rng.integers(lr.shape[0] - patch + 1))
+        x = int(rng.integers(lr.shape[1] - patch + 1))
+        high = slice(y * scale, (y + patch) * scale), slice(x * scale, (x + patch) * scale)
+        return lr[y : y + patch, x : x + patch], hr[high]
+
+    def _resized(self, hr: np.ndarray, extra: bool, rng: np.random.Generator) -> np.ndarray:
+        """The picture at one of the recipe's sizes, its sides multiples of the scale."""
+        data, step = self.data, self.scale
+        full = min(hr.shape[:2])
+        least = data.patch_px * step
+        smallest = max(least, min(data.smallest_px, full))
+        draw = rng.random()
+        if draw < data.fixed_share and not extra:
+            side = min(max(data.fixed_px, least), full)
+        elif draw < data.fixed_share + data.native_share and not extra:
+            side = full
+        else:
+            largest = full if extra else min(full, max(data.largest_px, smallest))
+            side = int(rng.integers(smallest, largest + 1))
+        if side > full - step:  # as it is, cut to a multiple of the scale
+            return hr[: hr.shape[0] // step * step, : hr.shape[1] // step * step]
+        height = round(hr.shape[0] * side / full) // step * step
+        width = round(hr.shape[1] * side / full) // step * step
+        return resize_image(hr, max(width, least), max(height, least), "area")
+
+
+class DeviceSource:
+    """One uint8 array on the accelerator; patches are cut and degraded there.
+
+    The same on every backend. Sizes stay as the data set has them.
+    """
+
+    def __init__(
+        self, faces: FaceSet, scale: int, data: DataConfig, degrade: DegradeConfig, seed: int
+    ) -> None:
+        side = data.patch_px * scale
+        if side % 16 or data.patch_px % 16:
+            raise DataError(
+                f"data.patch_px: got {data.patch_px}, wanted a multiple of 16 with "
+                "data.source = 'device' (JPEG's blocks); correct the recipe"
+            )
+        self.pictures, self.scale, self.data, self.seed = len(faces.pixels), scale, data, seed
+        self._size = faces.pixels.shape[1:3]
+        self._pixels = ops.convert_to_tensor(faces.pixels)
+        self._degrade = Degrade(scale, degrade, seed)
+
+    def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
+        side, step = self.data.patch_px * self.scale, start
+        while True:
+            rng = np.random.default_rng([self.seed, step])
+            # the layer's draws are tied to the step, too
+            self._degrade.generator.state.assign(
+                np.array([self.seed % 2**32, step], np.uint32).astype("uint32")
+            )
+            patches = []
+            for _ in range(self.data.batch):
+                index = int(rng.integers(self.pictures))
+                y, x = (int(rng.integers(n - side + 1)) for n in self._size)
+                patch = self._pixels[index, y : y + side, x : x + side]
+                flip = self.data.flip and rng.random() < 0.5
+                patches.append(ops.flip(patch, axis=1) if flip else patch)
+            hr = ops.cast(ops.stack(patches), "float32")
+            yield self._degrade(hr) / 127.5 - 1.0, hr / 127.5 - 1.0
+            step += 1
+
+
+class FileSource:
+    """LR and HR files in pairs, shuffled anew each epoch: the seed's protocol.
+
+    On TensorFlow a `tf.data` pipeline decodes, pairs, normalises, batches and prefetches; on
+    other backends a thread does the same with OpenCV.
+    """
+
+    def __init__(self, pairs: list[tuple[Path, Path]], data: DataConfig, seed: int) -> None:
+        if len(pairs) < data.batch:
+            raise DataError(
+                f"data set: holds {len(pairs)} pairs, wanted at least data.batch = {data.batch}; "
+                "lower it or add pictures"
+            )
+        self.pairs, self.data, self.seed = pairs, data, seed
+        self.pictures = len(pairs)
+        self.steps_per_epoch = len(pairs) // data.batch
+
+    def names(self, step: int) -> list[tuple[Path, Path]]:
+        """The step's files: a slice of its epoch's permutation; the last part batch is left out."""
+        epoch, place_in_epoch = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.pairs))
+        first = place_in_epoch * self.data.batch
+        return [self.pairs[i] for i in order[first : first + self.data.batch]]
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The step's LR and HR pictures, uint8 RGB."""
+        faces = [[_read(path) for path in pair] for pair in self.names(step)]
+        flips = self._flips(step)
+        pairs = [[p[:, ::-1] if flip else p for p in pair]
+                 for pair, flip in zip(faces, flips, strict=True)]  # fmt: skip
+        return np.stack([lr for lr, _ in pairs]), np.stack([hr for _, hr in pairs])
+
+    def _flips(self, step: int) -> np.ndarray:
+        rng = np.random.default_rng([self.seed, step, 1])
+        return (rng.random(self.data.batch) < 0.5) & self.data.flip
+
+    def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
+        if keras.backend.backend() == "tensorflow":
+            yield from self._tf_batches(start)
+        for lr, hr in _ahead(self, start):
+            yield place(_unit(lr)), place(_unit(hr))
+
+    def _tf_batches(self, start: int) -> Iterator[tuple[Any, Any]]:
+        import tensorflow as tf
+
+        def listed() -> Iterator[tuple[str, str, bool]]:
+            step = start
+            while True:
+                for (lr, hr), flip in zip(self.names(step), self._flips(step), strict=True):
+                    yield str(lr), str(hr), bool(flip)
+                step += 1
+
+        def decode(path: Any, flip: Any) -> Any:
+            picture = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
+            picture = tf.ensure_shape(picture, (None, None, 3))
+            return tf.cond(flip, lambda: picture[:, ::-1], lambda: picture)
+
+        def pair(lr: Any, hr: Any, flip: Any) -> tuple[Any, Any]:
+            return tuple(tf.cast(decode(p, flip), tf.float32) / 127.5 - 1.0 for p in (lr, hr))
+
+        kinds = tuple(tf.TensorSpec((), t) for t in (tf.string, tf.string, tf.bool))
+        dataset = tf.data.Dataset.from_generator(listed, output_signature=kinds)
+        dataset = dataset.map(pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        yield from dataset.batch(self.data.batch).prefetch(tf.data.AUTOTUNE)
+
+
+def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
+    """The recipe's source over a data set.
+
+    Raises:
+        DataError: the data set does not hold what the recipe needs.
+    """
+    data, scale = recipe.data, recipe.generator.scale
+    if data.source == "files":
+        return FileSource(paired_files(dataset, "train", scale), data, recipe.loop.seed)
+    folder = split_folder(dataset, "train")
+    if folder is None:
+        raise DataError(
+            f"{dataset}: holds neither train/HR nor pictures; make it with 'vsr prepare'"
+        )
+    least = data.patch_px * scale
+    if data.source == "device":
+        faces = load_faces(folder, least)
+        return DeviceSource(faces, scale, data, recipe.degrade, recipe.loop.seed)
+    sets = [load_faces(f, least) for f in (folder, *_extra_folders(data))]
+    return MemorySource(sets, scale, data, recipe.degrade, recipe.loop.seed)
+
+
+def _extra_folders(data: DataConfig) -> list[Path]:
+    """A further data set may be a plain folder or have the layout of one."""
+    return [split_folder(Path(name), "train") or Path(name) for name in data.extra]
+
+
+def _ahead(source: Any, start: int, depth: int = 8) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches made ahead in a thread; at most ``depth`` wait. The thread ends with its reader."""
+    ready: queue.Queue[Any] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: Any) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        step = start
+        try:
+            while not stop.is_set():
+                put(source.batch(step))
+                step += 1
+        except Exception as error:  # handed to the reader, who raises it
+            put(error)
+
+    thread = threading.Thread(target=work, name="vsr-train-data", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _unit(pixels: np.ndarray) -> np.ndarray:
+    """uint8 to float32 in [-1, 1]."""
+    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
+def _read(path: Path) -> np.ndarray:
+    from vsr.train.faces import read_picture
+
+    picture = read_picture(path)
+    if picture is None:
+        raise DataError(f"{path}: cannot be read as a picture; prepare the data set again")
+    return picture

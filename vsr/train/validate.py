@@ -1,0 +1,86 @@
+"""How good the generator is while it trains: gain over bicubic on faces it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vsr.degrade.image import degrade_image, enlarge_image, resize_image
+from vsr.degrade.kernels import Reduction
+from vsr.degrade.recipe import SURVEILLANCE, Degradation
+from vsr.train.faces import load_faces, split_folder
+from vsr.train.recipe import TrainRecipe
+
+Upscale = Callable[[np.ndarray], np.ndarray]
+"""uint8 ``(B, h, w, 3)`` to uint8 ``(B, s*h, s*w, 3)``"""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSet:
+    """Faces reduced once, clean and degraded, with what bicubic makes of them."""
+
+    hr: np.ndarray
+    """uint8 RGB ``(N, H, W, 3)``"""
+    clean: np.ndarray
+    """uint8 RGB ``(N, H/s, W/s, 3)``"""
+    degraded: np.ndarray
+    """the same, by `SURVEILLANCE`"""
+    bicubic_clean: np.ndarray
+    """uint8 RGB ``(N, H, W, 3)``"""
+    bicubic_degraded: np.ndarray
+
+    def measure(self, upscale: Upscale) -> dict[str, float]:
+        """PSNR in dB and SSIM on BT.601 luma, mean over the faces, and gains over bicubic."""
+        sr, degraded = _batched(upscale, self.clean), _batched(upscale, self.degraded)
+        psnr = _mean(psnr_y, sr, self.hr)
+        return {
+            "psnr": psnr,
+            "gain": psnr - _mean(psnr_y, self.bicubic_clean, self.hr),
+            "gain_degraded": _mean(psnr_y, degraded, self.hr)
+            - _mean(psnr_y, self.bicubic_degraded, self.hr),
+        }
+
+
+def open_validation(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
+    """The validation split at the recipe's fixed size; None where there is none or none wanted."""
+    folder, scale = split_folder(dataset, "val"), recipe.generator.scale
+    if folder is None or recipe.data.validation == 0:
+        return None
+    faces = load_faces(folder, scale, recipe.data.validation).pixels
+    side = min(recipe.data.fixed_px, *faces.shape[1:3]) // scale * scale
+    height, width = (n * side // min(faces.shape[1:3]) // scale * scale for n in faces.shape[1:3])
+    hr = np.stack([resize_image(face, width, height, "area") for face in faces])
+    reduction = recipe.data.validation_reduction
+    return make_validation(hr, scale, reduction)
+
+
+def make_validation(hr: np.ndarray, scale: int, reduction: Reduction) -> ValidationSet:
+    """Degrades ``hr`` (uint8 ``(N, H, W, 3)``) with one fixed seed."""
+    rng = np.random.default_rng(0)
+    how = Degradation(
+        blur_sigma=SURVEILLANCE.blur_sigma,
+        reduction=reduction,
+        noise_sigma=SURVEILLANCE.noise_sigma,
+        jpeg_quality=SURVEILLANCE.jpeg_quality,
+    )
+    clean = np.stack([degrade_image(h, scale, Degradation(reduction=reduction), rng) for h in hr])
+    degraded = np.stack([degrade_image(h, scale, how, rng) for h in hr])
+    bicubic = [np.stack([enlarge_image(lr, scale) for lr in lrs]) for lrs in (clean, degraded)]
+    return ValidationSet(hr, clean, degraded, *bicubic)
+
+
+def psnr_y(a: np.ndarray, b: np.ndarray) -> float:
+    weights = np.array([65.481, 128.553, 24.966]) / 255
+    error = (a.astype(np.float64) - b.astype(np.float64)) @ weights
+    return float(10 * np.log10(255**2 / np.mean(error**2)))
+
+
+def _batched(upscale: Upscale, lr: np.ndarray, size: int = 16) -> np.ndarray:
+    return np.concatenate([upscale(lr[i : i + size]) for i in range(0, len(lr), size)])
+
+
+def _mean(metric: Callable[..., float], a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.mean([metric(x, y) for x, y in zip(a, b, strict=True)]))

@@ -1,0 +1,116 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vsr.core.errors import ModelError
+from vsr.models.generator import GENERATORS, GeneratorConfig, build_generator
+from vsr.models.layers import BicubicUpsample
+
+LEAN = GeneratorConfig(
+    scale=2, filters=8, blocks=2, head_kernel=3, normalisation="none", activation="relu",
+    upsampling="direct", image_skip="bicubic", activation_out="linear",
+)  # fmt: skip
+
+
+def variant(**changes: object) -> GeneratorConfig:
+    return GeneratorConfig.from_dict({**LEAN.to_dict(), **changes})
+
+
+def run(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(model(x, training=False)))
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("upsampling", ["stages", "direct"])
+def test_any_size_comes_out_scaled(scale: int, upsampling: str) -> None:
+    model = build_generator(variant(scale=scale, upsampling=upsampling))
+    for height, width in ((9, 12), (16, 5)):
+        x = np.zeros((2, height, width, 3), np.float32)
+        assert run(model, x).shape == (2, height * scale, width * scale, 3)
+
+
+def test_the_seed_is_the_papers_generator() -> None:
+    model = build_generator(GENERATORS["seed"])
+    convolutions = [la for la in model.layers if isinstance(la, keras.layers.Conv2D)]
+    assert len(convolutions) == 1 + 32 + 1 + 1 + 1
+    assert convolutions[0].kernel_size == convolutions[-1].kernel_size == (9, 9)
+    assert sum(isinstance(la, keras.layers.BatchNormalization) for la in model.layers) == 33
+    assert sum(isinstance(la, keras.layers.PReLU) for la in model.layers) == 18
+    # 9x9 head and tail, 33 3x3 convolutions with their batch-norms (4 per channel), 64 -> 256,
+    # 17 PReLUs of 64 shared slopes and the one after the shuffle
+    head, tail = 9 * 9 * 3 * 64 + 64, 9 * 9 * 64 * 3 + 3
+    body = 33 * (9 * 64 * 64 + 64 + 4 * 64)
+    up, slopes = 9 * 64 * 256 + 256, 18 * 64
+    assert model.count_params() == head + tail + body + up + slopes
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32)
+    assert np.abs(run(model, x)).max() < 1
+
+
+def test_untrained_with_an_image_skip_it_is_bicubic() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 10, 11, 3)).astype(np.float32)
+    bicubic = np.asarray(BicubicUpsample(2)(x))
+    np.testing.assert_allclose(run(build_generator(LEAN), x), bicubic, atol=1e-6)
+
+
+def test_the_network_is_neutral_to_batch_and_shift() -> None:
+    keras.utils.set_random_seed(3)
+    model = build_generator(variant(image_skip="none"))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 40, 40, 3)).astype(np.float32)
+    whole = run(model, x)
+    np.testing.assert_allclose(run(model, x[1:]), whole[1:], atol=1e-5)
+    moved = run(model, x[:, 3:, 5:])
+    inner = 24  # beyond the receptive field of the new border
+    np.testing.assert_allclose(
+        moved[:, inner:-inner, inner:-inner],
+        whole[:, 6 + inner : -inner, 10 + inner : -inner],
+        atol=1e-5,
+    )
+
+
+def test_flops_are_those_tensorflow_counts() -> None:
+    for config in (variant(scale=4), variant(scale=4, upsampling="stages", head_kernel=5)):
+        config = GeneratorConfig.from_dict({**config.to_dict(), "image_skip": "none"})
+        model = build_generator(config)
+        function = tf.function(lambda x, m=model: m(x, training=False))
+        graph = function.get_concrete_function(tf.TensorSpec((1, 16, 16, 3))).graph
+        total = 0
+        for node in graph.get_operations():
+            for operation in [node]:
+                if operation.type == "Conv2D":
+                    _, height, width, out = operation.outputs[0].shape
+                    kernel_h, kernel_w, depth, _ = operation.inputs[1].shape
+                    total += 2 * height * width * out * kernel_h * kernel_w * depth
+        assert config.flops_per_pixel * 256 == total
+
+
+def test_weights_fit_any_size_and_survive_saving(tmp_path) -> None:
+    keras.utils.set_random_seed(1)
+    model = build_generator(variant(image_skip="none"))
+    model.save_weights(tmp_path / "a.weights.h5")
+    again = build_generator(variant(image_skip="none"))
+    again.load_weights(tmp_path / "a.weights.h5")
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 9, 9, 3)).astype(np.float32)
+    np.testing.assert_array_equal(run(model, x), run(again, x))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": 3}, r"scale: got 3, wanted one of \(2, 4, 8\)"),
+        ({"filters": 2}, "filters: got 2, wanted 4 to 512"),
+        ({"kernel_size": 4}, "kernel_size: got 4, wanted an odd number"),
+        ({"residual_scale": 0.0}, "residual_scale: got 0.0"),
+        ({"filter": 64}, r"filter: got 64, wanted only the keys \['activation'"),
+    ],
+)
+def test_wrong_shapes_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        variant(**change)
+    if "filter" not in change:
+        with pytest.raises(ValueError, match=message):
+            GeneratorConfig(**change)  # type: ignore[arg-type]
+
+
+def test_configurations_make_the_round_trip() -> None:
+    assert GeneratorConfig.from_dict(LEAN.to_dict()) == LEAN

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vsr.core.errors import DataError, OutputError, UsageError
+from vsr.models.generator import GeneratorConfig, build_generator
+from vsr.train.loop import CHECKPOINT, rate_at, train
+from vsr.train.recipe import OptimiserConfig
+
+GAN = {"adversarial": 0.05}
+
+CHILD = """
+import json, sys
+from pathlib import Path
+from vsr.train.loop import train
+from vsr.train.recipe import train_recipe_from_dict
+recipe = train_recipe_from_dict(json.loads(Path(sys.argv[1]).read_text()), Path("child.toml"))
+train(recipe, Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def arrays(run: Path) -> dict[str, np.ndarray]:
+    with np.load(run / CHECKPOINT) as file:
+        return {name: file[name] for name in file.files if name != "meta.json"}
+
+
+def child(recipe: Path, dataset: Path, run: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", CHILD, str(recipe), str(dataset), str(run)]
+    return subprocess.Popen(command, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    seen: list[int] = []
+    result = train(
+        tiny(loop={"tensorboard": True}), dataset, tmp_path / "run",
+        report=lines.append, progress=lambda p: seen.append(p.done),
+    )  # fmt: skip
+    run = result.run
+    assert result.steps == 8
+    assert seen[-1] == 8
+    assert len(lines) == 2
+    with (run / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(r["step"]) for r in rows if r["loss"]] == [1, 2, 4, 6, 8]
+    assert sum(bool(r["psnr"]) for r in rows) == 2
+    grid = Image.open(run / "grids" / "step-0000001.png")
+    assert grid.size == (4 * 52, 18 + 3 * 52)
+    assert (run / "grids" / "step-0000004.png").is_file()
+    assert (run / "curves.png").is_file()
+    assert list((run / "tensorboard").iterdir())
+    spec = json.loads((run / "export" / "srresnet-x2.json").read_text())
+    model = build_generator(GeneratorConfig.from_dict(spec["generator"]))
+    model.load_weights(run / "export" / "srresnet-x2.weights.h5")
+    averages = {k: v for k, v in arrays(run).items() if k.startswith("average/")}
+    for variable in model.trainable_variables:
+        np.testing.assert_allclose(
+            np.asarray(variable), averages[f"average/{variable.path}"], atol=1e-3
+        )
+
+
+@pytest.mark.parametrize("loss", [{}, GAN], ids=["pixel", "gan"])
+def test_a_killed_run_goes_on_to_bit_equal_weights(tiny, dataset, tmp_path, loss) -> None:
+    long = tiny(loss=loss, loop={"steps": 40})
+    train(long, dataset, tmp_path / "whole")
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps(long.to_dict()))
+    process = child(recipe, dataset, tmp_path / "killed")
+    deadline = time.monotonic() + 120
+    checkpoint = tmp_path / "killed" / CHECKPOINT
+    while not checkpoint.is_file() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    with np.load(checkpoint) as file:
+        done = json.loads(file["meta.json"].tobytes())["step"]
+    assert 0 < done < 40
+    assert child(recipe, dataset, tmp_path / "killed").wait() == 0
+    whole, killed = arrays(tmp_path / "whole"), arrays(tmp_path / "killed")
+    assert whole.keys() == killed.keys()
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], killed[name], err_msg=name)
+    with (tmp_path / "killed" / "log.csv").open() as file:
+        steps = [int(r["step"]) for r in csv.DictReader(file) if r["loss"]]
+    assert steps == sorted(set(steps))
+
+
+def test_training_makes_the_loss_small(tiny, dataset: Path, tmp_path: Path) -> None:
+    recipe = tiny(
+        loop={"steps": 60, "validate_every": 60, "log_every": 10},
+        optimiser={"rate": 3e-3, "warmup_steps": 5},
+        degrade={"share": 0.0},
+    )
+    result = train(recipe, dataset, tmp_path / "run")
+    with (result.run / "log.csv").open() as file:
+        losses = [float(r["loss"]) for r in csv.DictReader(file) if r["loss"]]
+    assert losses[-1] < 0.9 * losses[0]
+    assert result.figures["gain"] > 0.3
+
+
+def test_nan_stops_and_keeps_the_last_good_weights(tiny, dataset, tmp_path, monkeypatch) -> None:
+    from vsr.train.phases import PixelPhase
+
+    step = PixelPhase.step
+
+    def poisoned(self, lr, hr, rate, index):
+        return step(self, lr * (np.nan if index >= 5 else 1.0), hr, rate, index)
+
+    monkeypatch.setattr(PixelPhase, "step", poisoned)
+    with pytest.raises(DataError, match="became NaN after step 4"):
+        train(tiny(), dataset, tmp_path / "run")
+    kept = arrays(tmp_path / "run")
+    assert all(np.isfinite(a).all() for a in kept.values())
+    assert (tmp_path / "run" / "export" / "srresnet-x2.weights.h5").is_file()
+
+
+def test_warm_start_takes_over_a_model(tiny, dataset: Path, tmp_path: Path) -> None:
+    first = train(tiny(), dataset, tmp_path / "first")
+    lines: list[str] = []
+    spec = _complete(first.export)
+    recipe = tiny(
+        loop={"steps": 1, "checkpoint_every": 1}, optimiser={"rate": 1e-12, "ema": 0.0}
+    )
+    train(recipe, dataset, tmp_path / "second", init=spec, report=lines.append)
+    assert lines[0].endswith("10 of 10 arrays")
+    before, after = arrays(tmp_path / "first"), arrays(tmp_path / "second")
+    for name in (n for n in before if n.startswith("average/")):
+        np.testing.assert_allclose(after[name], before[name], atol=1e-3)
+
+
+def _complete(export: Path) -> Path:
+    from vsr.models.export import add_model
+
+    folder = export.parent / "models"
+    add_model(export, name="warm", folder=folder)
+    return folder / "warm.json"
+
+
+def test_another_recipe_in_the_same_folder_is_refused(tiny, dataset, tmp_path) -> None:
+    train(tiny(), dataset, tmp_path / "run")
+    with pytest.raises(UsageError, match=r"\[generator\] differs"):
+        train(tiny(generator={"filters": 12}), dataset, tmp_path / "run")
+
+
+def test_an_unwritable_run_folder_is_one_line(tiny, dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(OutputError, match="cannot be used as run folder"):
+        train(tiny(), dataset, tmp_path / "run")
+
+
+def test_the_rate_warms_up_and_falls_along_a_cosine() -> None:
+    config = OptimiserConfig(warmup_steps=10, final_share=0.1)
+    assert rate_at(config, 0, 0.0) == pytest.approx(0.1)
+    assert rate_at(config, 9, 0.0) == pytest.approx(1.0)
+    assert rate_at(config, 99, 0.5) == pytest.approx(0.55)
+    assert rate_at(config, 99, 1.0) == pytest.approx(0.1)

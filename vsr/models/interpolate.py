@@ -35,7 +35,11 @@ class InterpolationUpscaler:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Enlarges ``(B, h, w, 3)`` uint8 or uint16 to ``(B, s*h, s*w, 3)`` of the same dtype."""
-        return np.stack([self._one(picture) for picture in batch])
+        count, height, width = batch.shape[:3]
+        high = np.empty((count, height * self.scale, width * self.scale, 3), batch.dtype)
+        for index, picture in enumerate(batch):
+            high[index] = self._one(picture)
+        return high
 
     def _one(self, rgb: np.ndarray) -> np.ndarray:
         size = (rgb.shape[1] * self.scale, rgb.shape[0] * self.scale)

@@ -18,6 +18,10 @@ from vsr.models.spec import ModelSpec
 MAX_BFLOAT16_ERROR = 1.0
 """Grey levels at the 99.9th percentile up to which "auto" computes in bfloat16."""
 
+MAX_PIXELS_PER_CALL = 2**18
+"""LR pixels in one call of the network (8 crops of 160x160 fit): bounds its working memory,
+for on a CPU TensorFlow's convolutions do not report that memory ran out, they crash."""
+
 _OOM_TYPES = ("ResourceExhaustedError", "OutOfMemoryError")
 _OOM_WORDS = ("resource_exhausted", "out of memory", "bad_alloc", "oom when allocating")
 
@@ -114,17 +118,16 @@ class GeneratorUpscaler:
 
     def _split(self, batch: np.ndarray) -> np.ndarray:
         """Runs the batch whole, or in ever smaller parts until they fit into memory."""
-        count = len(batch)
-        if self.max_batch is not None and count > self.max_batch:
-            parts = range(0, count, self.max_batch)
-            return np.concatenate([self._split(batch[i : i + self.max_batch]) for i in parts])
+        count, height, width = batch.shape[:3]
+        most = min(self.max_batch or count, max(1, MAX_PIXELS_PER_CALL // (height * width)))
+        if count > most:
+            return np.concatenate([self._split(batch[i : i + most]) for i in range(0, count, most)])
         try:
             return self._run(batch)
         except Exception as error:
             if not _is_out_of_memory(error):
                 raise
             if count == 1:
-                height, width = batch.shape[1:3]
                 raise ModelError(
                     f"model '{self.name}': one picture of {width}x{height} does not fit into "
                     f"memory on {self.device}; use smaller crops (--set crop.max_side=…) or the CPU"

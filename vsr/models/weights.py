@@ -6,6 +6,8 @@ HDF5 holds plain arrays here; nothing is unpickled and no code is restored from 
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +60,7 @@ def save_weights(model: keras.Model, path: Path) -> None:
 
     for variable in model.weights:
         values = np.asarray(variable, np.float32)
-        if not np.isfinite(values.astype(np.float16)).all():
+        if not (np.abs(values) <= np.finfo(np.float16).max).all():
             raise ModelError(
                 f"{path.name}: weight {variable.path} is not finite in float16 "
                 f"(largest {np.abs(values).max():.3g}); export an earlier checkpoint"
@@ -85,11 +87,12 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
     try:
         with h5py.File(path, "r") as file:
-            stored = sorted(_shapes(file))
+            arrays = _arrays(file)
     except OSError as error:
         raise ModelError(
             f"{path}: not a readable HDF5 file ({error}); give a .weights.h5"
         ) from None
+    stored = sorted(array.shape for array in arrays)
     built = sorted(tuple(v.shape) for v in model.weights)
     remedy = "the weights were trained for another 'generator' table: correct the spec"
     if stored != built:
@@ -99,23 +102,31 @@ def load_weights(model: keras.Model, path: Path) -> None:
             f"{path}: holds {len(stored)} arrays, the generator wants {len(built)}{what}; {remedy}"
         )
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Keras only warns of is checked below
+            model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise ModelError(f"{path}: does not fit the generator ({first}); {remedy}") from None
+    if _digests(np.asarray(v) for v in model.weights) != _digests(arrays):
+        raise ModelError(f"{path}: does not fit the generator (Keras passed layers over); {remedy}")
 
 
-def _shapes(file: h5py.File) -> list[tuple[int, ...]]:
+def _arrays(file: h5py.File) -> list[np.ndarray]:
     import h5py
 
-    shapes: list[tuple[int, ...]] = []
+    arrays: list[np.ndarray] = []
 
     def visit(_: str, item: h5py.Dataset | h5py.Group) -> None:
         if isinstance(item, h5py.Dataset):
-            shapes.append(tuple(item.shape))
+            arrays.append(np.asarray(item[()], np.float32))
 
     file.visititems(visit)
-    return shapes
+    return arrays
+
+
+def _digests(arrays: Iterable[np.ndarray]) -> list[bytes]:
+    return sorted(hashlib.sha256(a.astype(np.float32).tobytes()).digest() for a in arrays)
 
 
 def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:

@@ -1,0 +1,160 @@
+"""``vsr prepare``: from published face data sets to LR/HR pairs for training."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vsr.cli.common import emit_json, note, show_progress, state
+
+if TYPE_CHECKING:
+    from vsr.train.prepare.build import PrepareResult
+
+_HELP = """Turn a folder of faces into a data set of LR/HR pairs for training.
+
+* `vsr prepare celeba celeba/ -o celeba-128-64`
+* `vsr prepare chokepoint ChokePoint/ -o choke-64 --hr 64 --scale 2 --scale 4`
+* `vsr prepare folder faces/ -o mine --hr 64 --crop square`
+
+LAYOUT is how the source is laid out:
+
+* `celeba`: img_align_celeba/, list_eval_partition.txt, identity_CelebA.txt
+* `imfdb`: ACTOR/FILM/images/ with annotation files
+* `chokepoint`: frame folders and groundtruth XML, or the released SEQ/PERSON/FRAME.pgm
+* `folder`: any folder of faces; sub-folders name persons, or train, val and test
+
+The data set has train/, val/ and test/, in each hr/ and lr_x2/ with equal file names, no person
+in two of them; CARD.md and dataset.json say what is in it, skipped.csv what is not and why.
+A run that was stopped goes on where it was when the same command is given again.
+"""
+
+_SIZES = "Sizes"
+_SPLITS = "Splits"
+_LAYOUT = "For one layout only"
+_SHOW = "What is shown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the root application."""
+    app.command("prepare", help=_HELP)(prepare)
+
+
+def prepare(
+    layout: Annotated[
+        str, typer.Argument(metavar="LAYOUT", help="celeba, imfdb, chokepoint or folder.")
+    ],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the source.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DATASET", help="Folder of the data set.")
+    ],
+    hr: Annotated[
+        int, typer.Option(help="Side of the HR images, pixels.", rich_help_panel=_SIZES)
+    ] = 128,
+    scale: Annotated[
+        list[int] | None,
+        typer.Option(help="LR is HR / scale; several may be given.", rich_help_panel=_SIZES),
+    ] = None,
+    reduce: Annotated[
+        str, typer.Option(help="HR to LR: bicubic (Pillow's) or area.", rich_help_panel=_SIZES)
+    ] = "bicubic",
+    crop: Annotated[
+        str,
+        typer.Option(
+            help="Square to cut: auto, square, SIDE (centred) or SIDE+LEFT+TOP.",
+            rich_help_panel=_SIZES,
+        ),
+    ] = "auto",
+    allow_upscale: Annotated[
+        bool,
+        typer.Option(
+            "--allow-upscale", help="Enlarge, not skip, small images.", rich_help_panel=_SIZES
+        ),
+    ] = False,
+    val: Annotated[
+        float,
+        typer.Option(help="Share for validation, if no official split.", rich_help_panel=_SPLITS),
+    ] = 0.05,
+    test: Annotated[
+        float, typer.Option(help="Share for testing, likewise.", rich_help_panel=_SPLITS)
+    ] = 0.05,
+    seed: Annotated[
+        int, typer.Option(help="Of drawn splits and of --limit.", rich_help_panel=_SPLITS)
+    ] = 0,
+    limit: Annotated[
+        int | None, typer.Option(help="At most N images in each split.", rich_help_panel=_SPLITS)
+    ] = None,
+    identity: Annotated[
+        str,
+        typer.Option(
+            help="folder: who is on an image: auto, folder (sub-folder) or file (each another).",
+            rich_help_panel=_LAYOUT,
+        ),
+    ] = "auto",
+    every: Annotated[
+        int, typer.Option(help="chokepoint: every n-th frame.", rich_help_panel=_LAYOUT)
+    ] = 1,
+    face_side: Annotated[
+        float,
+        typer.Option(help="chokepoint: square in eye distances.", rich_help_panel=_LAYOUT),
+    ] = 4.6,
+    terms: Annotated[str, typer.Option(help="Terms of use, for the card.")] = "",
+    jobs: Annotated[int, typer.Option(help="Images at once; 0: one per processor.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a data set made with other settings.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the card.", rich_help_panel=_SHOW)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print errors only.", rich_help_panel=_SHOW)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_SHOW)
+    ] = False,
+) -> None:
+    state.debug = state.debug or debug
+    from vsr.core.config import build
+    from vsr.train.prepare import build as builder
+    from vsr.train.prepare.config import PrepareConfig
+
+    options = {
+        "hr": hr,
+        "scales": tuple(scale or (2,)),
+        "reduce": reduce,
+        "crop": crop,
+        "allow_upscale": allow_upscale,
+        "val": val,
+        "test": test,
+        "seed": seed,
+        "limit": limit,
+        "identity": identity,
+        "every": every,
+        "face_side": face_side,
+        "terms": terms,
+        "jobs": jobs,
+    }
+    cfg = build(PrepareConfig, options, "vsr prepare")
+    command = shlex.join(["vsr", *sys.argv[1:]])
+    with show_progress(quiet=quiet or as_json) as progress:
+        result = builder.prepare(
+            layout, source, out, cfg, overwrite=overwrite, command=command, progress=progress
+        )
+    _report(result, out, as_json=as_json, quiet=quiet)
+
+
+def _report(result: PrepareResult, out: Path, *, as_json: bool, quiet: bool) -> None:
+    card = result.card
+    for text in card["notices"]:
+        note(text, quiet=quiet)
+    if card["skipped"]["count"]:
+        reasons = ", ".join(f"{r} {n}" for r, n in card["skipped"]["reasons"].items())
+        note(f"skipped {card['skipped']['count']} ({reasons}); see skipped.csv", quiet=quiet)
+    if as_json:
+        emit_json(card)
+    elif not quiet:
+        splits = ", ".join(f"{name} {s['pairs']}" for name, s in card["splits"].items())
+        typer.echo(f"{out}: {splits} pairs; {result.made} made now, {result.kept} kept")

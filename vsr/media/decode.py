@@ -78,9 +78,7 @@ class VideoReader:
         grid = parse_fps((cfg or DecodeConfig()).fps)
         times = self._scan.pts
         self._keep = (
-            np.ones(len(times), bool)
-            if grid is None
-            else keep_on_grid(times, info.time_base, grid)
+            np.ones(len(times), bool) if grid is None else keep_on_grid(times, info.time_base, grid)
         )
         tb = info.time_base
         self._first = None if start_s is None else -int(-Fraction(start_s) // tb)
@@ -193,9 +191,7 @@ class VideoReader:
     def _pictures(self, process: FfmpegProcess) -> tuple[np.ndarray | None, YuvPicture | None]:
         """The next picture of the RGB and canvas pipes; (None, None) at their end."""
         info = self.info
-        rgb = np.empty(
-            (info.height, info.width, 3), np.uint16 if info.bit_depth > 8 else np.uint8
-        )
+        rgb = np.empty((info.height, info.width, 3), np.uint16 if info.bit_depth > 8 else np.uint8)
         if not _fill(process, _RGB, rgb):
             return None, None
         if self._canvas is None:
@@ -265,5 +261,5 @@ class VideoReader:
 
 def _fill(process: FfmpegProcess, pipe: int, array: np.ndarray) -> bool:
     """Fill an array from a pipe; False where the pipe ended before it was full."""
-    view = memoryview(array.reshape(-1).view(np.uint8))
+    view = array.reshape(-1).view(np.uint8).data
     return process.read_into(pipe, view) == len(view)

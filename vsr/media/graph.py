@@ -1,8 +1,8 @@
 """Arguments of the decoding ffmpeg: one decode, three outputs. Pure builders.
 
-    source -> tag -> split -> RGB at the source's size               (what stages look at)
-                           -> Lanczos, scale x, in the encoder's format  (what is pasted into)
-                           -> a speck of 8x8, as framecrc lines          (each frame's timestamp)
+source -> tag -> split -> RGB at the source's size               (what stages look at)
+                       -> Lanczos, scale x, in the encoder's format  (what is pasted into)
+                       -> a speck of 8x8, as framecrc lines          (each frame's timestamp)
 """
 
 from __future__ import annotations

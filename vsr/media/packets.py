@@ -61,9 +61,7 @@ def scan_packets(path: Path, stream_index: int, container: str) -> PacketScan:
 @functools.lru_cache(maxsize=2)
 def _scan(path: Path, stream_index: int, container: str, _size: int, _mtime: int) -> PacketScan:
     collected = _Lines()
-    code, process = run_ffmpeg(
-        lambda fds: _arguments(path, stream_index, fds), take=collected.feed
-    )
+    code, process = run_ffmpeg(lambda fds: _arguments(path, stream_index, fds), take=collected.feed)
     if not collected.dts:
         raise InputError(
             f"{path}: no picture could be read from its video stream "
@@ -116,7 +114,7 @@ class _Lines:
         if not timed:
             pts = _constant_rate(dts, int(np.median(duration)), keep_gaps=container == "avi")
         elif missing.any():
-            pts = _fill(pts, missing)
+            pts = _fill(pts, missing, int(np.median(duration)))
         end = pts + np.maximum(duration if timed else _step(pts), 1)
         return PacketScan(
             pts=np.sort(pts), end_pts=int(end.max()), time_base=self.time_base, timed=timed
@@ -136,10 +134,11 @@ def _constant_rate(dts: np.ndarray, duration: int, *, keep_gaps: bool) -> np.nda
     return np.arange(len(dts), dtype=np.int64) * step
 
 
-def _fill(pts: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """MPEG program streams time only some packets: the others are spread in between."""
-    known = np.flatnonzero(~missing)
-    if len(known) == 0:
-        return np.arange(len(pts), dtype=np.int64)
-    order = np.sort(pts[known])
-    return np.interp(np.arange(len(pts)), known, order).astype(np.int64)
+def _fill(pts: np.ndarray, missing: np.ndarray, duration: int) -> np.ndarray:
+    """MPEG program streams time only some packets; the decoder counts on from those."""
+    known = np.sort(pts[~missing])
+    if duration > 0:
+        first = int(known[0]) if len(known) else 0
+        return first + np.arange(len(pts), dtype=np.int64) * duration
+    places = np.flatnonzero(~missing)
+    return np.interp(np.arange(len(pts)), places, known).astype(np.int64)

@@ -231,4 +231,3 @@ def _frame_rate(nominal: Fraction | None, scan: PacketScan) -> Fraction | None:
     if nominal is not None and abs(nominal / average - 1) < Fraction(1, 50):
         return nominal
     return average.limit_denominator(1001)
-

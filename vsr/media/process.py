@@ -79,7 +79,9 @@ class FfmpegProcess:
         except OSError as error:
             for fd in self._outputs:
                 os.close(fd)
-            raise FfmpegError(f"{exe} could not be started: {error}; check its permissions") from None
+            raise FfmpegError(
+                f"{exe} could not be started: {error}; check its permissions"
+            ) from None
         finally:
             for fd in theirs:
                 os.close(fd)

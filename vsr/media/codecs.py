@@ -1,0 +1,133 @@
+"""Video encoders: names, what they can take, and the options that carry quality and speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
+from vsr.core.errors import UsageError
+from vsr.core.video import VideoInfo
+from vsr.media.formats import nearest_format
+
+PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+)  # fmt: skip
+"""speed of the encoder, fastest first; translated for the encoders that count instead"""
+
+ALIASES = {"h265": "hevc", "x264": "h264", "x265": "hevc", "avc": "h264"}
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One choice of `EncodeConfig.codec`."""
+
+    encoder: str
+    """ffmpeg encoder name"""
+    crf_max: int | None
+    """largest CRF; None for lossless codecs, which take none"""
+    formats: tuple[str, ...] = tuple(PIXEL_FORMATS)
+    """pixel formats it takes"""
+    even_420: bool = True
+    """whether subsampled pictures need even sides"""
+
+
+CODECS: dict[str, Codec] = {
+    "h264": Codec("libx264", 51),
+    "hevc": Codec("libx265", 51),
+    "av1": Codec("libsvtav1", 63, ("yuv420p", "yuv420p10le")),
+    "vp9": Codec("libvpx-vp9", 63, even_420=False),
+    "ffv1": Codec("ffv1", None, even_420=False),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeConfig:
+    """How the result is encoded."""
+
+    codec: str = "h264"
+    """h264, hevc, av1, vp9 or ffv1 (lossless, .mkv only)"""
+    crf: int = 17
+    """constant quality: lower is better and larger; 0..51 (h264, hevc), 0..63 (av1, vp9)"""
+    preset: str = "medium"
+    """speed against size, x264's names: ultrafast … veryslow"""
+    pix_fmt: str = "yuv420p"
+    """pixel format, or "source": the source's chroma resolution and depth (8 or 10 bit)"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codec", ALIASES.get(self.codec, self.codec))
+        if self.codec not in CODECS:
+            raise UsageError(f"codec: got '{self.codec}', wanted one of {', '.join(CODECS)}")
+        limit = CODECS[self.codec].crf_max
+        if limit is not None and not 0 <= self.crf <= limit:
+            raise UsageError(f"crf: got {self.crf}, wanted 0 to {limit} for {self.codec}")
+        if self.preset not in PRESETS:
+            raise UsageError(f"preset: got '{self.preset}', wanted one of {', '.join(PRESETS)}")
+        if self.pix_fmt != "source" and self.pix_fmt not in CODECS[self.codec].formats:
+            known = ", ".join(("source", *CODECS[self.codec].formats))
+            raise UsageError(
+                f"pix_fmt: got '{self.pix_fmt}', wanted one of {known} for {self.codec}"
+            )
+
+
+def choose_format(info: VideoInfo, cfg: EncodeConfig) -> PixelFormat:
+    """The pixel format in which a source will be encoded."""
+    if cfg.pix_fmt != "source":
+        return PIXEL_FORMATS[cfg.pix_fmt]
+    nearest = nearest_format(info.pix_fmt)
+    if nearest.name in CODECS[cfg.codec].formats:
+        return nearest
+    return PIXEL_FORMATS["yuv420p10le" if nearest.bit_depth > 8 else "yuv420p"]
+
+
+def encoder_options(cfg: EncodeConfig, *, mov: bool) -> dict[str, str | int]:
+    """ffmpeg's output options for the encoder. ``mov``: the container is mp4 or mov."""
+    options: dict[str, str | int] = {"c:v:0": CODECS[cfg.codec].encoder}
+    speed = PRESETS.index(cfg.preset)
+    if cfg.codec in ("h264", "hevc"):
+        options |= {"crf": cfg.crf, "preset": cfg.preset}
+        if cfg.codec == "hevc":
+            options["x265-params"] = "log-level=error"
+            if mov:
+                options["tag:v:0"] = "hvc1"  # Apple's players know no other
+    elif cfg.codec == "av1":
+        options |= {"crf": cfg.crf, "preset": 12 - speed}
+    elif cfg.codec == "vp9":
+        options |= {"crf": cfg.crf, "b:v:0": 0, "cpu-used": max(0, 6 - speed), "row-mt": 1}
+        if cfg.crf == 0:
+            options["lossless"] = 1
+    else:
+        options |= {"level": 3, "slicecrc": 1, "g": 1}
+    return options
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# The tags that ffmpeg's setparams knows under these names.
+_SPACES = _words(
+    "bt709 fcc bt470bg smpte170m smpte240m bt2020nc bt2020c chroma-derived-nc chroma-derived-c"
+)
+_PRIMARIES = _words(
+    "bt709 bt470m bt470bg smpte170m smpte240m film bt2020 smpte428 smpte431 smpte432 "
+    "jedec-p22 ebu3213"
+)
+_TRANSFERS = _words(
+    "bt709 bt470m bt470bg smpte170m smpte240m linear log100 log316 iec61966-2-4 bt1361e "
+    "iec61966-2-1 bt2020-10 bt2020-12 smpte2084 smpte428 arib-std-b67"
+)
+
+
+def tag_filter(color: ColorSpec) -> str | None:
+    """The filter that writes the source's colour tags and converts nothing; None: no tags.
+
+    (As output options the same tags would make ffmpeg convert the picture.)
+    """
+    tags = {
+        "range": color.tag_range if color.tag_range in ("tv", "pc") else None,
+        "colorspace": color.tag_space if color.tag_space in _SPACES else None,
+        "color_primaries": color.tag_primaries if color.tag_primaries in _PRIMARIES else None,
+        "color_trc": color.tag_transfer if color.tag_transfer in _TRANSFERS else None,
+    }
+    given = [f"{name}={value}" for name, value in tags.items() if value is not None]
+    return "setparams=" + ":".join(given) if given else None

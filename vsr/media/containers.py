@@ -1,0 +1,129 @@
+"""Output containers: which there are, and which of the source's streams each can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import ffmpeg
+
+from vsr.core.errors import UsageError
+from vsr.core.video import StreamInfo, VideoInfo
+from vsr.media.process import SAFE_INPUT, run_ffmpeg
+
+_TEXT_SUBTITLES = (
+    "subrip srt ass ssa webvtt mov_text text microdvd sami realtext subviewer subviewer1 "
+    "jacosub mpl2 pjs vplayer stl"
+)
+TEXT_SUBTITLES = frozenset(_TEXT_SUBTITLES.split())
+"""subtitle codecs that are text, which can be converted into each other"""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One kind of output file."""
+
+    muxer: str
+    """ffmpeg's name"""
+    codecs: tuple[str, ...]
+    """video codecs of `EncodeConfig` it may hold"""
+    text_subtitles: str | None
+    """codec that text subtitles become where they can't be copied"""
+
+    @property
+    def is_mov(self) -> bool:
+        """Whether it belongs to the QuickTime family (timescales, edit lists, codec tags)."""
+        return self.muxer in ("mp4", "mov")
+
+
+_MP4 = Container("mp4", ("h264", "hevc", "av1", "vp9"), "mov_text")
+CONTAINERS: dict[str, Container] = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": Container("mov", ("h264", "hevc"), "mov_text"),
+    ".mkv": Container("matroska", ("h264", "hevc", "av1", "vp9", "ffv1"), "subrip"),
+    ".webm": Container("webm", ("av1", "vp9"), "webvtt"),
+}
+"""file name suffix -> container"""
+
+
+def container_for(out: Path, codec: str | None = None) -> Container:
+    """The container that an output's name asks for.
+
+    Raises UsageError on an unknown suffix, or where it can't hold ``codec``.
+    """
+    container = CONTAINERS.get(out.suffix.lower())
+    if container is None:
+        raise UsageError(
+            f"{out}: got the suffix '{out.suffix}', wanted one of {', '.join(CONTAINERS)}"
+        )
+    if codec is not None and codec not in container.codecs:
+        raise UsageError(
+            f"{out}: {out.suffix} cannot hold {codec}, only {', '.join(container.codecs)}; "
+            "choose another codec, or .mkv, which holds them all"
+        )
+    return container
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What happens to one of the source's streams."""
+
+    stream: StreamInfo
+    action: Literal["copy", "convert", "drop"]
+    codec: str = "copy"
+    """ffmpeg encoder name, or "copy" """
+
+
+def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan], list[str]]:
+    """Decide for each sound, subtitle, font and cover whether it can come along.
+
+    ffmpeg itself is asked, by a trial run that writes half a second to nowhere: its muxers
+    know best what they hold. Returns the plans, in file order, and a notice for each
+    stream that is converted or left out.
+    """
+    wanted = [s for s in info.streams if _comes_along(s, container)]
+    if not wanted:
+        return [], []
+    if _can_copy(info, wanted, container):
+        return [StreamPlan(s, "copy") for s in wanted], []
+    plans = [_plan_one(info, s, container) for s in wanted]
+    suffix = next(k for k, v in CONTAINERS.items() if v is container)
+    notices = []
+    for plan in plans:
+        if plan.action == "convert":
+            notices.append(f"{plan.stream} was converted to {plan.codec}, which {suffix} can hold")
+        elif plan.action == "drop":
+            notices.append(f"{plan.stream} was left out: {suffix} cannot hold it (.mkv may)")
+    return plans, notices
+
+
+def _comes_along(stream: StreamInfo, container: Container) -> bool:
+    if stream.kind in ("audio", "subtitle"):
+        return True
+    if stream.kind == "attachment":
+        return container.muxer == "matroska"
+    return stream.attached_picture and container.is_mov
+
+
+def _plan_one(info: VideoInfo, stream: StreamInfo, container: Container) -> StreamPlan:
+    if _can_copy(info, [stream], container):
+        return StreamPlan(stream, "copy")
+    if stream.codec in TEXT_SUBTITLES and container.text_subtitles:
+        return StreamPlan(stream, "convert", container.text_subtitles)
+    return StreamPlan(stream, "drop")
+
+
+def _can_copy(info: VideoInfo, streams: Sequence[StreamInfo], container: Container) -> bool:
+    """Whether ffmpeg's muxer takes these streams unchanged."""
+
+    def build(_: Sequence[int]) -> list[str]:
+        source = ffmpeg.input(f"file:{info.path.absolute()}", t=0.5, **SAFE_INPUT)
+        mapped = [source[str(s.index)] for s in streams]
+        out = ffmpeg.output(*mapped, "file:/dev/null", format=container.muxer, codec="copy")
+        return out.overwrite_output().global_args("-loglevel", "level+error").get_args()
+
+    code, _ = run_ffmpeg(build, timeout_s=120)
+    return code == 0

@@ -306,6 +306,8 @@ def _warm_start(phase: PixelPhase, init: str | Path) -> str:
         if other is not None and tuple(other.shape) == tuple(variable.shape):
             variable.assign(other.value)
             taken += 1
+        elif variable.path.startswith("block") and "conv2/" in variable.path:
+            variable.assign(variable.value * 0.0)  # a block the model lacks starts as identity
     if taken == 0:
         raise UsageError(f"--init: {init} shares no weights with the recipe's generator")
     for variable, average in zip(phase.variables, phase.average, strict=True):

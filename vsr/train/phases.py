@@ -28,7 +28,11 @@ class PixelPhase:
         self.generator = build_generator(recipe.generator)
         self.variables = self.generator.trainable_variables
         self.optimiser = _adam(recipe.optimiser, recipe.optimiser.rate, self.variables)
-        self.average = [keras.Variable(v.value, name=f"ema_{v.name}") for v in self.variables]
+        # through numpy: Keras would share a backend variable that it is given as initial value
+        self.average = [
+            keras.Variable(ops.convert_to_numpy(v.value), name=f"ema_{v.name}")
+            for v in self.variables
+        ]
         self.decay = keras.Variable(0.0, name="ema_decay")
         self.features: keras.Model | None = None
         if recipe.loss.content > 0:

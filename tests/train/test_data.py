@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from vsr.core.errors import DataError
+from vsr.degrade.image import reduce_image
+from vsr.train.data import FileSource, MemorySource, open_source
+from vsr.train.faces import load_faces, paired_files
+
+
+def array(x: object) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(x))
+
+
+def first(source: object, count: int, start: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    batches = source.batches(start)  # type: ignore[attr-defined]
+    got = [(array(lr), array(hr)) for lr, hr in islice(batches, count)]
+    batches.close()
+    return got
+
+
+@pytest.mark.parametrize("kind", ["memory", "device", "files"])
+def test_every_source_keeps_the_contract_and_can_go_on(tiny, dataset: Path, kind: str) -> None:
+    recipe = tiny(data={"source": kind, "patch_px": 32 if kind == "files" else 16})
+    source = open_source(recipe, dataset)
+    assert source.pictures == 12
+    whole = first(source, 5)
+    for lr, hr in whole:
+        assert lr.dtype == hr.dtype == np.float32
+        assert hr.shape == (2, 2 * lr.shape[1], 2 * lr.shape[2], 3)
+        assert min(lr.min(), hr.min()) >= -1
+        assert max(lr.max(), hr.max()) <= 1
+        assert hr.std() > 0.02
+    later = first(open_source(recipe, dataset), 2, start=3)
+    for (lr, hr), (lr_again, hr_again) in zip(whole[3:], later, strict=True):
+        np.testing.assert_array_equal(lr, lr_again)
+        np.testing.assert_array_equal(hr, hr_again)
+    assert not np.array_equal(whole[0][1], whole[1][1])
+
+
+def test_clean_patches_are_the_reduction_of_their_hr(tiny, dataset: Path) -> None:
+    recipe = tiny(
+        data={"fixed_share": 0.0, "native_share": 1.0, "patch_px": 32},
+        degrade={"share": 0.0, "bicubic_share": 1.0},
+    )
+    lr, hr = first(open_source(recipe, dataset), 1)[0]
+    for small, large in zip(lr, hr, strict=True):
+        levels = np.rint((large + 1) * 127.5).astype(np.uint8)
+        np.testing.assert_array_equal(
+            np.rint((small + 1) * 127.5).astype(np.uint8), reduce_image(levels, 2, "bicubic")
+        )
+
+
+def test_patches_of_all_sizes_stay_aligned(tiny, dataset: Path) -> None:
+    recipe = tiny(data={"batch": 32, "fixed_share": 0.3}, degrade={"share": 0.0})
+    lr, hr = first(open_source(recipe, dataset), 1)[0]
+    for small, large in zip(lr, hr, strict=True):
+        reduced = cv2.resize(large, (16, 16), interpolation=cv2.INTER_AREA)
+        inner = (slice(2, -2), slice(2, -2))
+        centred = np.corrcoef(small[inner].ravel(), reduced[inner].ravel())[0, 1]
+        moved = np.corrcoef(small[inner].ravel(), np.roll(reduced, 1, 0)[inner].ravel())[0, 1]
+        assert centred > 0.98
+        assert moved < centred
+
+
+def test_extra_folders_are_mixed_in(tiny, dataset: Path, tmp_path: Path) -> None:
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    cv2.imwrite(str(extra / "white.png"), np.full((64, 64, 3), 255, np.uint8))
+    recipe = tiny(data={"extra": [str(extra)], "extra_share": 0.5, "batch": 64})
+    source = open_source(recipe, dataset)
+    assert source.pictures == 13
+    assert isinstance(source, MemorySource)
+    white = (source.batch(0)[1] == 255).all(axis=(1, 2, 3)).mean()
+    assert 0.3 < white < 0.7
+
+
+def test_an_epoch_shows_each_pair_once(tiny, dataset: Path) -> None:
+    source = open_source(tiny(data={"source": "files"}), dataset)
+    assert isinstance(source, FileSource)
+    for epoch in (0, 1):
+        steps = range(epoch * 6, epoch * 6 + 6)
+        names = [lr.stem for step in steps for lr, _ in source.names(step)]
+        assert sorted(names) == [f"{i:03}" for i in range(12)]
+    orders = [[source.names(s + e * 6) for s in range(6)] for e in (0, 1)]
+    assert orders[0] != orders[1]
+    lr, hr = source.batch(2)
+    tf_lr, tf_hr = first(source, 1, start=2)[0]
+    np.testing.assert_allclose(tf_lr, lr / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(tf_hr, hr / 127.5 - 1, atol=1e-6)
+
+
+def test_the_data_thread_ends_with_its_reader(tiny, dataset: Path) -> None:
+    batches = open_source(tiny(), dataset).batches(0)
+    next(batches)
+    assert any(t.name == "vsr-train-data" for t in threading.enumerate())
+    batches.close()  # type: ignore[attr-defined]
+    assert not any(t.name == "vsr-train-data" for t in threading.enumerate())
+
+
+def test_unreadable_pictures_are_told_and_left_out(dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "HR"
+    shutil.copytree(dataset / "train" / "HR", folder)
+    (folder / "broken.png").write_bytes(b"not a picture")
+    (folder / "notes.txt").write_text("ignored")
+    faces = load_faces(folder, 32)
+    assert faces.pixels.shape == (12, 64, 64, 3)
+    assert [p.name for p in faces.unreadable] == ["broken.png"]
+
+
+def test_bad_folders_are_one_clear_line(tiny, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds neither train/HR nor pictures"):
+        open_source(tiny(), tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        load_faces(tmp_path / "nowhere", 32)
+    (tmp_path / "broken.png").write_bytes(b"x")
+    with pytest.raises(DataError, match="holds 1 files, none readable"):
+        load_faces(tmp_path, 32)
+    with pytest.raises(DataError, match="pictures are 64x64, the patches need 96 px"):
+        open_source(tiny(data={"patch_px": 48}), dataset)
+    with pytest.raises(DataError, match="holds 12 pairs, wanted at least data.batch = 16"):
+        open_source(tiny(data={"source": "files", "batch": 16}), dataset)
+
+
+def test_pairs_that_do_not_pair_are_refused(dataset: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(dataset, root)
+    with pytest.raises(DataError, match=r"its pairs are x2 \(32 -> 64 px\), .*scale is 4"):
+        paired_files(root, "train", 4)
+    (root / "train" / "LR" / "003.png").unlink()
+    with pytest.raises(DataError, match="1 names do not pair, e.g. '003' only in train/HR"):
+        paired_files(root, "train", 2)
+    shutil.rmtree(root / "train" / "LR")
+    with pytest.raises(DataError, match="has no train/LR and train/HR"):
+        paired_files(root, "train", 2)

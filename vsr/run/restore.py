@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from vsr.core.color import PixelFormat
 from vsr.core.progress import Progress, ProgressHook, silent
-from vsr.core.types import Frame, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
-from vsr.faces.paste import paste
-from vsr.faces.track import TrackLog, track
+from vsr.faces.track import track
+from vsr.faces.tracklog import TrackLog
 from vsr.media.decode import VideoReader
-from vsr.media.encode import VideoWriter, choose_format
 from vsr.media.probe import probe
-from vsr.models.upscale import Upscaler, load_upscaler, upscale
-from vsr.run.face_videos import FaceVideos
+from vsr.models.registry import resolve_model
+from vsr.models.upscale import load_upscaler, upscale
 from vsr.run.flow import Flow
-from vsr.run.manifest import Manifest, Tally
+from vsr.run.manifest import Manifest
 from vsr.run.output import claim
 from vsr.run.recipe import Recipe
+from vsr.run.sinks import open_sink
 
 _QUEUE_BYTES = 48 << 20
 """room of one queue; a frame of 800x600 with its canvas takes 4 MB"""
@@ -47,102 +44,39 @@ def restore(
     started = time.perf_counter()
     claim(source, out, overwrite=overwrite)
     info = probe(source)
-    upscaler = load_upscaler(recipe.upscale)
-    tally = Tally()
+    scale = recipe.upscale.scale
+    resolve_model(recipe.upscale.model, scale)  # a wrong name is told before anything is loaded
+    detector = make_detector(recipe.detect)
     log = TrackLog()
-    with Flow() as flow:
-        pixel_format = choose_format(info, recipe.encode) if recipe.output == "frame" else None
-        reader = VideoReader(info, scale=upscaler.scale, canvas=pixel_format, cfg=recipe.decode)
+    frames_written = faces = 0
+    with Flow() as flow, open_sink(out, info, recipe) as sink:
+        reader = VideoReader(info, scale=scale, canvas=sink.canvas, cfg=recipe.decode)
         flow.on_stop(reader.close)
-        crops = _find_and_upscale(flow, reader, info, upscaler, recipe, tally, log)
-        if pixel_format is not None:
-            frames = flow.stage("paste", paste(crops, upscaler.scale, recipe.paste), _room(info))
-            outputs, notices = _write_video(
-                out, frames, reader, info, upscaler.scale, pixel_format, recipe, tally, progress
-            )
-        else:
-            outputs, notices = _write_faces(out, crops, reader, info, recipe, tally, progress)
+        room = _room(info)
+        frames = flow.stage("decode", reader, room)
+        found = detect(frames, detector, recipe.detect)
+        followed = flow.stage("faces", log.faces(track(found, recipe.track)), room)
+        upscaler = load_upscaler(recipe.upscale)  # while the first frames are decoded
+        cut = crop(followed, recipe.crop)
+        sharp = flow.stage("upscale", upscale(cut, upscaler, recipe.upscale), room)
+        for count in sink.run(log.crops(sharp)):
+            frames_written += 1
+            faces += count
+            progress(Progress("restoring", frames_written, reader.expected_frames, faces))
+        outputs, notices = sink.finish(reader.report.broken_at_s)
     return Manifest.collect(
         source=info,
         outputs=outputs,
         recipe=recipe,
         upscaler=upscaler,
-        tracks=log.tracks(),
-        tally=tally,
+        tracks=log.tracks,
+        frames_written=frames_written,
+        faces=faces,
         report=reader.report,
-        notices=notices,
+        notices=[*reader.report.notices, *notices],
         stages=flow.stats,
         seconds=time.perf_counter() - started,
     ).write(out)
-
-
-def _find_and_upscale(
-    flow: Flow,
-    reader: VideoReader,
-    info: VideoInfo,
-    upscaler: Upscaler,
-    recipe: Recipe,
-    tally: Tally,
-    log: TrackLog,
-) -> Iterator[FrameCrops]:
-    """Frames -> crops with their super-resolved pictures, three stages side by side."""
-    room = _room(info)
-    frames = flow.stage("decode", reader, room)
-    found = detect(frames, make_detector(recipe.detect), recipe.detect)
-    followed = flow.stage("faces", track(found, recipe.track, log), room)
-    cut = crop(followed, recipe.crop)
-    return flow.stage("upscale", tally.count(upscale(cut, upscaler, recipe.upscale)), room)
-
-
-def _write_video(
-    out: Path,
-    frames: Iterator[Frame],
-    reader: VideoReader,
-    info: VideoInfo,
-    scale: int,
-    pixel_format: PixelFormat,
-    recipe: Recipe,
-    tally: Tally,
-    progress: ProgressHook,
-) -> tuple[list[Path], list[str]]:
-    """Encode the pasted frames under a temporary name and rename it when complete."""
-    writer = VideoWriter(
-        out,
-        info=info,
-        width=info.width * scale,
-        height=info.height * scale,
-        format=pixel_format,
-        color=info.color,
-        cfg=recipe.encode,
-    )
-    with writer:
-        for frame in frames:
-            assert frame.canvas is not None  # the reader was asked for it
-            writer.write(frame.canvas, frame.pts)
-            tally.frames += 1
-            progress(Progress("restoring", tally.frames, reader.expected_frames, tally.faces))
-        broken = reader.report.broken_at_s
-        result = writer.close(end_s=broken)
-    return [out], [*reader.report.notices, *result.notices]
-
-
-def _write_faces(
-    out: Path,
-    crops: Iterator[FrameCrops],
-    reader: VideoReader,
-    info: VideoInfo,
-    recipe: Recipe,
-    tally: Tally,
-    progress: ProgressHook,
-) -> tuple[list[Path], list[str]]:
-    """One video per track, all of them in place only when all are complete."""
-    with FaceVideos(out, info, recipe.encode) as videos:
-        for item in crops:
-            videos.write(item)
-            tally.frames += 1
-            progress(Progress("restoring", tally.frames, reader.expected_frames, tally.faces))
-        outputs = videos.close()
-    return outputs, reader.report.notices
 
 
 def _room(info: VideoInfo) -> int:

@@ -1,0 +1,180 @@
+"""Where restored frames go: into one video, or into one video per face track."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
+from vsr.core.errors import InputError, OutputError
+from vsr.core.types import FaceCrop, FrameCrops
+from vsr.core.video import VideoInfo
+from vsr.faces.paste import paste
+from vsr.media.convert import from_rgb
+from vsr.media.encode import CONTAINERS, VideoWriter, choose_format
+from vsr.run.recipe import Recipe
+
+_FACE_FORMAT = PIXEL_FORMATS["yuv420p"]
+_FACE_COLOR = ColorSpec(
+    matrix="bt709", tag_space="bt709", tag_primaries="bt709", tag_transfer="bt709", tag_range="tv"
+)
+_IDLE_FRAMES = 120
+"""a track unseen for so many frames is over: its encoder is closed"""
+
+
+class Sink(Protocol):
+    """Takes judged crops in order; nothing stands under the output's name before `finish`."""
+
+    canvas: PixelFormat | None
+    """what the reader must upscale the whole picture to; None: not needed"""
+
+    def __enter__(self) -> Sink: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def run(self, items: Iterable[FrameCrops]) -> Iterator[int]:
+        """Write every frame; yields the number of crops of each frame written."""
+        ...
+
+    def finish(self, broken_at_s: float | None) -> tuple[list[Path], list[str]]:
+        """Complete the output and give it its name: (files, notices)."""
+        ...
+
+
+def open_sink(out: Path, info: VideoInfo, recipe: Recipe) -> Sink:
+    """The sink of a recipe; raises at once what would otherwise fail at the end."""
+    kind = VideoSink if recipe.output == "frame" else FaceSink
+    return kind(out, info, recipe)
+
+
+class VideoSink:
+    """The whole picture with the faces pasted back."""
+
+    def __init__(self, out: Path, info: VideoInfo, recipe: Recipe) -> None:
+        self.canvas: PixelFormat | None = choose_format(info, recipe.encode)
+        self._scale = recipe.upscale.scale
+        self._cfg = recipe.paste
+        self._writer = VideoWriter(
+            out,
+            info=info,
+            width=info.width * self._scale,
+            height=info.height * self._scale,
+            format=self.canvas,
+            color=info.color,
+            cfg=recipe.encode,
+        )
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.abort()
+
+    def run(self, items: Iterable[FrameCrops]) -> Iterator[int]:
+        """Paste and encode each frame."""
+        counts: list[int] = []
+
+        def counted() -> Iterator[FrameCrops]:
+            for item in items:
+                counts.append(len(item.crops))
+                yield item
+
+        for frame in paste(counted(), self._scale, self._cfg):
+            if frame.canvas is None:
+                raise ValueError("VideoSink: got a frame without canvas; read it with one")
+            self._writer.write(frame.canvas, frame.pts)
+            yield counts.pop(0)
+
+    def finish(self, broken_at_s: float | None) -> tuple[list[Path], list[str]]:
+        """Close the encoder; sound is cut where the source broke off."""
+        result = self._writer.close(end_s=broken_at_s)
+        return [result.path], result.notices
+
+
+class FaceSink:
+    """One video per track at the generator's output size.
+
+    ``out`` is a folder to be made (``out/face_0000.mp4``), or a video file name after
+    which the videos are named (``clip.mp4`` -> ``clip.face_0000.mp4``).
+    """
+
+    canvas: PixelFormat | None = None
+
+    def __init__(self, out: Path, info: VideoInfo, recipe: Recipe) -> None:
+        self._out = out
+        self._info = info
+        self._cfg = recipe.encode
+        self._single = out.suffix.lower() in CONTAINERS
+        self._suffix = out.suffix.lower() if self._single else ".mp4"
+        self._open: dict[int, VideoWriter] = {}
+        self._seen: dict[int, int] = {}
+        self._folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial", dir=out.parent))
+        self._folder.chmod(0o755)
+
+    def __enter__(self) -> FaceSink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._open.values():
+            writer.abort()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, items: Iterable[FrameCrops]) -> Iterator[int]:
+        """Append each crop's picture to the video of its track."""
+        for position, item in enumerate(items):
+            for crop in item.crops:
+                track = crop.face.track_id
+                if track is None or crop.sr is None:
+                    continue
+                picture = from_rgb(crop.sr, _FACE_FORMAT, _FACE_COLOR)
+                self._writer(track, crop).write(picture, item.frame.pts)
+                self._seen[track] = position
+            for track in [t for t, at in self._seen.items() if position - at > _IDLE_FRAMES]:
+                self._open.pop(track).close()
+                del self._seen[track]
+            yield len(item.crops)
+
+    def finish(self, broken_at_s: float | None) -> tuple[list[Path], list[str]]:
+        """Close the encoders and give the videos their names."""
+        for writer in self._open.values():
+            writer.close()
+        self._open.clear()
+        made = sorted(self._folder.iterdir())
+        if not made:
+            raise InputError(f"{self._info.path}: no face was found, so there is no face video")
+        try:
+            return self._place(made), []
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{self._out}: cannot be placed ({reason})") from error
+
+    def _place(self, made: list[Path]) -> list[Path]:
+        if self._single:
+            finals = [self._out.with_name(f"{self._out.stem}.{p.name}") for p in made]
+            for path, final in zip(made, finals, strict=True):
+                path.replace(final)
+            return finals
+        if self._out.is_dir():
+            shutil.rmtree(self._out)
+        self._folder.replace(self._out)
+        return [self._out / p.name for p in made]
+
+    def _writer(self, track: int, crop: FaceCrop) -> VideoWriter:
+        if track not in self._open:
+            if crop.sr is None:
+                raise ValueError("FaceSink: got a crop without sr")
+            height, width = crop.sr.shape[:2]
+            self._open[track] = VideoWriter(
+                self._folder / f"face_{track:04d}{self._suffix}",
+                info=self._info,
+                width=width,
+                height=height,
+                format=_FACE_FORMAT,
+                color=_FACE_COLOR,
+                cfg=self._cfg,
+                with_streams=False,
+            )
+        return self._open[track]

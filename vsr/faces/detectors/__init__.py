@@ -1,0 +1,1 @@
+"""Implementations of `vsr.faces.detector.FaceDetector`, one file each."""

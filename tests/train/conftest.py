@@ -35,14 +35,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("faces")
     rng = np.random.default_rng(0)
     for split, count in (("train", 12), ("val", 4)):
-        for kind in ("HR", "LR"):
+        for kind in ("hr", "lr_x2"):
             (root / split / kind).mkdir(parents=True)
         for index in range(count):
             noise = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
             picture = cv2.GaussianBlur(noise, (0, 0), 1.2)
             small = cv2.resize(picture, (32, 32), interpolation=cv2.INTER_AREA)
-            cv2.imwrite(str(root / split / "HR" / f"{index:03}.png"), picture)
-            cv2.imwrite(str(root / split / "LR" / f"{index:03}.png"), small)
+            cv2.imwrite(str(root / split / "hr" / f"{index:03}.png"), picture)
+            cv2.imwrite(str(root / split / "lr_x2" / f"{index:03}.png"), small)
     return root
 
 

@@ -13,7 +13,7 @@ import pytest
 from vsr.core.errors import DataError
 from vsr.degrade.image import reduce_image
 from vsr.train.data import FileSource, MemorySource, open_source
-from vsr.train.faces import load_faces, paired_files
+from vsr.train.faces import load_folder
 
 
 def array(x: object) -> np.ndarray:
@@ -107,37 +107,40 @@ def test_the_data_thread_ends_with_its_reader(tiny, dataset: Path) -> None:
 
 
 def test_unreadable_pictures_are_told_and_left_out(dataset: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "HR"
-    shutil.copytree(dataset / "train" / "HR", folder)
+    folder = tmp_path / "extra"
+    shutil.copytree(dataset / "train" / "hr", folder)
     (folder / "broken.png").write_bytes(b"not a picture")
     (folder / "notes.txt").write_text("ignored")
-    faces = load_faces(folder, 32)
+    faces = load_folder(folder, 32)
     assert faces.pixels.shape == (12, 64, 64, 3)
     assert [p.name for p in faces.unreadable] == ["broken.png"]
 
 
 def test_bad_folders_are_one_clear_line(tiny, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds neither train/HR nor pictures"):
+    with pytest.raises(DataError, match="is empty; make a data set"):
         open_source(tiny(), tmp_path)
     with pytest.raises(DataError, match="no such folder"):
-        load_faces(tmp_path / "nowhere", 32)
+        load_folder(tmp_path / "nowhere", 32)
     (tmp_path / "broken.png").write_bytes(b"x")
     with pytest.raises(DataError, match="holds 1 files, none readable"):
-        load_faces(tmp_path, 32)
-    with pytest.raises(DataError, match="pictures are 64x64, the patches need 96 px"):
+        open_source(tiny(data={"extra": [str(tmp_path)]}), dataset)
+    with pytest.raises(DataError, match="64 px are smaller than the crop of 96 px"):
         open_source(tiny(data={"patch_px": 48}), dataset)
-    with pytest.raises(DataError, match="holds 12 pairs, wanted at least data.batch = 16"):
+    with pytest.raises(DataError, match="made for scale x2, wanted x4"):
+        open_source(tiny(data={"source": "files"}, generator={"scale": 4}), dataset)
+    with pytest.raises(DataError, match=r"holds 12 pairs, wanted at least data.batch = 16"):
         open_source(tiny(data={"source": "files", "batch": 16}), dataset)
+    with pytest.raises(DataError, match="patch_px: got 24, wanted a multiple of 16"):
+        open_source(tiny(data={"source": "device", "patch_px": 24}), dataset)
 
 
-def test_pairs_that_do_not_pair_are_refused(dataset: Path, tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    shutil.copytree(dataset, root)
-    with pytest.raises(DataError, match=r"its pairs are x2 \(32 -> 64 px\), .*scale is 4"):
-        paired_files(root, "train", 4)
-    (root / "train" / "LR" / "003.png").unlink()
-    with pytest.raises(DataError, match="1 names do not pair, e.g. '003' only in train/HR"):
-        paired_files(root, "train", 2)
-    shutil.rmtree(root / "train" / "LR")
-    with pytest.raises(DataError, match="has no train/LR and train/HR"):
-        paired_files(root, "train", 2)
+def test_odd_sized_pictures_of_a_folder(dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "extra"
+    shutil.copytree(dataset / "train" / "hr", folder)
+    cv2.imwrite(str(folder / "large.png"), np.full((80, 96, 3), 7, np.uint8))
+    assert load_folder(folder, 32).pixels.shape == (13, 64, 64, 3)
+    with pytest.raises(DataError, match="pictures are 64x64, the patches need 65 px"):
+        load_folder(folder, 65)
+    cv2.imwrite(str(folder / "small.png"), np.full((50, 64, 3), 7, np.uint8))
+    with pytest.raises(DataError, match="small.png: is 64x50, the others 64x64"):
+        load_folder(folder, 32)

@@ -6,9 +6,7 @@ with the very batches an uninterrupted one would have seen.
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +17,10 @@ from vsr.core.errors import DataError
 from vsr.degrade.image import degrade_image, resize_image
 from vsr.degrade.layers import Degrade
 from vsr.degrade.recipe import DegradeConfig
+from vsr.run.flow import Flow
 from vsr.train.backend import place
-from vsr.train.faces import FaceSet, load_faces, paired_files, split_folder
+from vsr.train.faces import FaceSet, load_dataset, load_extra, read_picture
+from vsr.train.prepare.dataset import open_dataset
 from vsr.train.recipe import DataConfig, TrainRecipe
 
 ops: Any = keras.ops  # its stubs know tensors of no backend
@@ -57,8 +57,7 @@ class MemorySource:
         return np.stack([lr for lr, _ in pairs]), np.stack([hr for _, hr in pairs])
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
-        for lr, hr in _ahead(self, start):
-            yield place(_unit(lr)), place(_unit(hr))
+        return _ahead(self, start)
 
     def _patch(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Reduce a picture to some size, degrade it whole, then cut: the JPEG grid and the
@@ -176,9 +175,8 @@ class FileSource:
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         if keras.backend.backend() == "tensorflow":
-            yield from self._tf_batches(start)
-        for lr, hr in _ahead(self, start):
-            yield place(_unit(lr)), place(_unit(hr))
+            return self._tf_batches(start)
+        return _ahead(self, start)
 
     def _tf_batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         import tensorflow as tf
@@ -205,64 +203,34 @@ class FileSource:
 
 
 def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
-    """The recipe's source over a data set.
+    """The recipe's source over a data set that ``vsr prepare`` made.
 
     Raises:
         DataError: the data set does not hold what the recipe needs.
     """
-    data, scale = recipe.data, recipe.generator.scale
+    data, scale, seed = recipe.data, recipe.generator.scale, recipe.loop.seed
     if data.source == "files":
-        return FileSource(paired_files(dataset, "train", scale), data, recipe.loop.seed)
-    folder = split_folder(dataset, "train")
-    if folder is None:
-        raise DataError(
-            f"{dataset}: holds neither train/HR nor pictures; make it with 'vsr prepare'"
-        )
+        return FileSource(open_dataset(dataset, scale=scale).pairs("train"), data, seed)
     least = data.patch_px * scale
+    faces = load_dataset(dataset, least)
     if data.source == "device":
-        faces = load_faces(folder, least)
-        return DeviceSource(faces, scale, data, recipe.degrade, recipe.loop.seed)
-    sets = [load_faces(f, least) for f in (folder, *_extra_folders(data))]
-    return MemorySource(sets, scale, data, recipe.degrade, recipe.loop.seed)
+        return DeviceSource(faces, scale, data, recipe.degrade, seed)
+    extra = [load_extra(Path(name), least) for name in data.extra]
+    return MemorySource([faces, *extra], scale, data, recipe.degrade, seed)
 
 
-def _extra_folders(data: DataConfig) -> list[Path]:
-    """A further data set may be a plain folder or have the layout of one."""
-    return [split_folder(Path(name), "train") or Path(name) for name in data.extra]
+def _ahead(source: MemorySource | FileSource, start: int) -> Generator[tuple[Any, Any]]:
+    """The source's batches as tensors, made ahead in a thread that ends with its reader."""
 
-
-def _ahead(source: Any, start: int, depth: int = 8) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches made ahead in a thread; at most ``depth`` wait. The thread ends with its reader."""
-    ready: queue.Queue[Any] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def put(item: Any) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def work() -> None:
+    def made() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         step = start
-        try:
-            while not stop.is_set():
-                put(source.batch(step))
-                step += 1
-        except Exception as error:  # handed to the reader, who raises it
-            put(error)
-
-    thread = threading.Thread(target=work, name="vsr-train-data", daemon=True)
-    thread.start()
-    try:
         while True:
-            item = ready.get()
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+            yield source.batch(step)
+            step += 1
+
+    with Flow() as flow:
+        for lr, hr in flow.stage("train-data", made(), size=8):
+            yield place(_unit(lr)), place(_unit(hr))
 
 
 def _unit(pixels: np.ndarray) -> np.ndarray:
@@ -271,8 +239,6 @@ def _unit(pixels: np.ndarray) -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    from vsr.train.faces import read_picture
-
     picture = read_picture(path)
     if picture is None:
         raise DataError(f"{path}: cannot be read as a picture; prepare the data set again")

@@ -29,7 +29,7 @@ from vsr.train.recipe import OptimiserConfig, TrainRecipe
 from vsr.train.validate import ValidationSet, open_validation
 
 CHECKPOINT = "checkpoint.npz"
-_MEASURES = ["psnr", "gain", "gain_degraded"]
+_MEASURES = ["psnr", "ssim", "gain", "gain_degraded"]
 _GRID_FACES = 6
 
 Report = Callable[[str], None]

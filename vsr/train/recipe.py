@@ -199,6 +199,11 @@ def load_train_recipe(
     return train_recipe_from_dict(read_toml(path), path, overrides)
 
 
+def check_recipe(path: Path) -> TrainRecipe:
+    """Reads and checks the recipe in a file; raises UsageError."""
+    return train_recipe_from_dict(read_toml(path), path)
+
+
 def train_recipe_from_dict(
     values: dict[str, Any], path: Path, overrides: Iterable[tuple[str, str, Any]] = ()
 ) -> TrainRecipe:

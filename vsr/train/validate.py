@@ -11,7 +11,8 @@ import numpy as np
 from vsr.degrade.image import degrade_image, enlarge_image, resize_image
 from vsr.degrade.kernels import Reduction
 from vsr.degrade.recipe import SURVEILLANCE, Degradation
-from vsr.train.faces import load_faces, split_folder
+from vsr.evaluate.metrics import psnr_y, ssim_y
+from vsr.train.prepare.dataset import open_dataset
 from vsr.train.recipe import TrainRecipe
 
 Upscale = Callable[[np.ndarray], np.ndarray]
@@ -38,6 +39,7 @@ class ValidationSet:
         psnr = _mean(psnr_y, sr, self.hr)
         return {
             "psnr": psnr,
+            "ssim": _mean(ssim_y, sr, self.hr),
             "gain": psnr - _mean(psnr_y, self.bicubic_clean, self.hr),
             "gain_degraded": _mean(psnr_y, degraded, self.hr)
             - _mean(psnr_y, self.bicubic_degraded, self.hr),
@@ -46,15 +48,13 @@ class ValidationSet:
 
 def open_validation(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
     """The validation split at the recipe's fixed size; None where there is none or none wanted."""
-    folder, scale = split_folder(dataset, "val"), recipe.generator.scale
-    if folder is None or recipe.data.validation == 0:
+    scale, prepared = recipe.generator.scale, open_dataset(dataset)
+    if recipe.data.validation == 0 or not prepared.names["val"]:
         return None
-    faces = load_faces(folder, scale, recipe.data.validation).pixels
-    side = min(recipe.data.fixed_px, *faces.shape[1:3]) // scale * scale
-    height, width = (n * side // min(faces.shape[1:3]) // scale * scale for n in faces.shape[1:3])
-    hr = np.stack([resize_image(face, width, height, "area") for face in faces])
-    reduction = recipe.data.validation_reduction
-    return make_validation(hr, scale, reduction)
+    faces = prepared.load_hr("val", recipe.data.validation)
+    side = min(recipe.data.fixed_px, prepared.hr_size) // scale * scale
+    hr = np.stack([resize_image(face, side, side, "area") for face in faces])
+    return make_validation(hr, scale, recipe.data.validation_reduction)
 
 
 def make_validation(hr: np.ndarray, scale: int, reduction: Reduction) -> ValidationSet:
@@ -70,12 +70,6 @@ def make_validation(hr: np.ndarray, scale: int, reduction: Reduction) -> Validat
     degraded = np.stack([degrade_image(h, scale, how, rng) for h in hr])
     bicubic = [np.stack([enlarge_image(lr, scale) for lr in lrs]) for lrs in (clean, degraded)]
     return ValidationSet(hr, clean, degraded, *bicubic)
-
-
-def psnr_y(a: np.ndarray, b: np.ndarray) -> float:
-    weights = np.array([65.481, 128.553, 24.966]) / 255
-    error = (a.astype(np.float64) - b.astype(np.float64)) @ weights
-    return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
 def _batched(upscale: Upscale, lr: np.ndarray, size: int = 16) -> np.ndarray:

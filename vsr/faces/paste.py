@@ -1,0 +1,230 @@
+"""Arrow 7 of the flow: FrameCrops -> Frame, the faces blended into the plain picture.
+
+The plain picture (`Frame.canvas`) is written in the encoder's own pixel format. Only
+pixels inside a face's mask change; all others keep their bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from vsr.core.color import rgb_to_yuv
+from vsr.core.errors import DataError, UsageError
+from vsr.core.geometry import Window
+from vsr.core.types import FaceCrop, Frame, FrameCrops, YuvPicture
+from vsr.faces.consistency import Limits, judge
+from vsr.faces.mask import feathered_mask, touching
+
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PasteConfig:
+    """How faces are blended in."""
+
+    feather: float = 0.35
+    """0..1: part of the window's half side over which a face fades into the picture"""
+    max_deviation: float = 8.0
+    """8-bit grey levels by which a super-resolved crop, reduced again, may differ from its
+    low-resolution pixels in the mean; above, the plain pixels stay"""
+    max_local_deviation: float = 16.0
+    """the same for the mean colour of each patch of 8x8 low-resolution pixels"""
+    correct_drift: bool = True
+    """take out slow colour differences between a super-resolved crop and its source"""
+
+    def __post_init__(self) -> None:
+        for name in ("max_deviation", "max_local_deviation"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"paste.{name}: got {getattr(self, name)}, wanted 0 or more")
+        if not 0.0 <= self.feather <= 1.0:
+            raise UsageError(f"paste.feather: got {self.feather}, wanted 0..1")
+
+    @property
+    def limits(self) -> Limits:
+        """What `judge` asks of a crop."""
+        return Limits(
+            max_deviation=self.max_deviation,
+            max_local_deviation=self.max_local_deviation,
+            correct_drift=self.correct_drift,
+        )
+
+
+@dataclass(slots=True)
+class _Patch:
+    """What a crop changes: differences to the untouched canvas, in code values."""
+
+    window: Window
+    """in the canvas"""
+    mask: np.ndarray
+    """float32 (H, W) of the luma plane"""
+    chroma_mask: np.ndarray
+    """float32, of a chroma plane"""
+    change: Planes
+    """float32: Y, U and V, before the mask"""
+
+
+def verify(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator[FrameCrops]:
+    """Decide of each crop whether it is pasted. One `FrameCrops` per frame, in order.
+
+    Sets ``outcome`` and ``deviation`` of the crops that are still "pending". Raises
+    `DataError` where a crop's ``sr`` is not ``scale`` times its size.
+    """
+    for item in items:
+        yield replace(item, crops=tuple(_judged(c, scale, cfg) for c in item.crops))
+
+
+def _judged(crop: FaceCrop, scale: int, cfg: PasteConfig) -> FaceCrop:
+    return judge(crop, scale, cfg.limits) if crop.outcome == "pending" else crop
+
+
+def paste(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator[Frame]:
+    """Blend the crops that pass `verify` into their frame's canvas, in place.
+
+    Crops still "pending" are verified here. One `Frame` per item, in order. Raises `DataError` where a frame has no canvas of
+    ``scale`` times its size, and `UsageError` for an odd scale above 4:4:4 sampling.
+    """
+    for item in items:
+        judged = (_judged(c, scale, cfg) for c in item.crops)
+        crops = [c for c in judged if c.outcome == "super-resolved" and c.sr is not None]
+        if crops:
+            canvas = _canvas(item.frame, scale)
+            _blend(canvas, [_patch(c, canvas, scale, cfg) for c in crops])
+        yield item.frame
+
+
+def _canvas(frame: Frame, scale: int) -> YuvPicture:
+    canvas = frame.canvas
+    height, width = frame.rgb.shape[:2]
+    if canvas is None or (canvas.width, canvas.height) != (width * scale, height * scale):
+        got = "none" if canvas is None else f"{canvas.width}x{canvas.height}"
+        raise DataError(
+            f"paste: got canvas {got} for frame {frame.index}, wanted "
+            f"{width * scale}x{height * scale}; decode with the scale of the model"
+        )
+    subsampled = canvas.format.log2_chroma_w or canvas.format.log2_chroma_h
+    if subsampled and scale % 2:
+        raise UsageError(f"scale: got {scale}, wanted an even one for {canvas.format.name}")
+    return canvas
+
+
+def _patch(crop: FaceCrop, canvas: YuvPicture, scale: int, cfg: PasteConfig) -> _Patch:
+    window = crop.window.scaled(scale)
+    luma, chroma = window.slices, _chroma_slices(window, canvas)
+    planes = canvas.planes()
+    assert crop.sr is not None
+    if crop.resampled:
+        change = _detail(crop.lr, crop.sr, window, canvas)
+    else:
+        wanted = _to_planes(crop.sr, canvas)
+        there = (planes[0][luma], planes[1][chroma], planes[2][chroma])
+        change = _subtract(wanted, there)
+    borders = touching(window, canvas.width, canvas.height)
+    return _Patch(
+        window,
+        feathered_mask(*change[0].shape, cfg.feather, borders),
+        feathered_mask(*change[1].shape, cfg.feather, borders),
+        change,
+    )
+
+
+def _detail(lr: np.ndarray, sr: np.ndarray, window: Window, canvas: YuvPicture) -> Planes:
+    """What the generator knows beyond Lanczos, brought to the window's own size."""
+    size = (sr.shape[1], sr.shape[0])
+    plain = cv2.resize(lr, size, interpolation=cv2.INTER_LANCZOS4)
+    color, depth = canvas.color, canvas.format.bit_depth
+    detail = rgb_to_yuv(sr, color, depth) - rgb_to_yuv(plain, color, depth)
+    target = (window.width, window.height)
+    if size != target:
+        way = cv2.INTER_AREA if target[0] < size[0] else cv2.INTER_CUBIC
+        detail = cv2.resize(detail, target, interpolation=way)
+    return _subsample(detail, canvas)
+
+
+def _to_planes(rgb: np.ndarray, canvas: YuvPicture) -> Planes:
+    return _subsample(rgb_to_yuv(rgb, canvas.color, canvas.format.bit_depth), canvas)
+
+
+def _subsample(yuv: np.ndarray, canvas: YuvPicture) -> Planes:
+    """Y'CbCr (H, W, 3) float32 -> planes in the canvas' sampling, float32.
+
+    Chroma is sited as H.264 has it by default: with the left of two luma columns, midway
+    between two rows (ITU-T H.273, chroma sample location type 0).
+    """
+    y, chroma = yuv[..., 0], yuv[..., 1:]
+    if canvas.format.log2_chroma_h:
+        chroma = (chroma[0::2] + chroma[1::2]) / 2
+    if canvas.format.log2_chroma_w:
+        even, odd = chroma[:, 0::2], chroma[:, 1::2]
+        before = np.concatenate([chroma[:, :1], odd[:, :-1]], axis=1)
+        chroma = even / 2 + (odd + before) / 4
+    return y, chroma[..., 0], chroma[..., 1]
+
+
+def _subtract(a: Planes, b: Planes) -> Planes:
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+def _chroma_slices(window: Window, canvas: YuvPicture) -> tuple[slice, slice]:
+    w, h = canvas.format.log2_chroma_w, canvas.format.log2_chroma_h
+    return (
+        slice(window.y >> h, (window.y + window.height) >> h),
+        slice(window.x >> w, (window.x + window.width) >> w),
+    )
+
+
+def _blend(canvas: YuvPicture, patches: list[_Patch]) -> None:
+    """Add the patches to the canvas. Where windows overlap, their weights share what is there."""
+    top = 2**canvas.format.bit_depth - 1
+    planes = canvas.planes()
+    for patch in patches:
+        others = [p for p in patches if p is not patch and _overlap(p.window, patch.window)]
+        luma, chroma = patch.window.slices, _chroma_slices(patch.window, canvas)
+        luma_mask = _shared(patch.mask, luma, [(p.mask, p.window.slices) for p in others])
+        chroma_mask = _shared(
+            patch.chroma_mask,
+            chroma,
+            [(p.chroma_mask, _chroma_slices(p.window, canvas)) for p in others],
+        )
+        _add(planes[0][luma], patch.change[0], luma_mask, top)
+        _add(planes[1][chroma], patch.change[1], chroma_mask, top)
+        _add(planes[2][chroma], patch.change[2], chroma_mask, top)
+
+
+def _add(region: np.ndarray, change: np.ndarray, mask: np.ndarray, top: int) -> None:
+    changed = change * mask
+    changed += region
+    np.rint(changed, out=changed)
+    region[...] = np.clip(changed, 0, top, out=changed)
+
+
+def _overlap(a: Window, b: Window) -> bool:
+    apart_x = a.x + a.width <= b.x or b.x + b.width <= a.x
+    apart_y = a.y + a.height <= b.y or b.y + b.height <= a.y
+    return not (apart_x or apart_y)
+
+
+def _shared(
+    mask: np.ndarray,
+    at: tuple[slice, slice],
+    others: list[tuple[np.ndarray, tuple[slice, slice]]],
+) -> np.ndarray:
+    """The mask, reduced where it and the others' masks together exceed 1."""
+    if not others:
+        return mask
+    rows, columns = at
+    total = mask.copy()
+    for other, (other_rows, other_columns) in others:
+        y0, y1 = max(rows.start, other_rows.start), min(rows.stop, other_rows.stop)
+        x0, x1 = max(columns.start, other_columns.start), min(columns.stop, other_columns.stop)
+        if y0 < y1 and x0 < x1:
+            total[y0 - rows.start : y1 - rows.start, x0 - columns.start : x1 - columns.start] += (
+                other[
+                    y0 - other_rows.start : y1 - other_rows.start,
+                    x0 - other_columns.start : x1 - other_columns.start,
+                ]
+            )
+    return mask / np.maximum(total, 1)

@@ -35,7 +35,7 @@ class Workspace:
     @staticmethod
     def at(out: Path) -> Workspace:
         """The workspace of a data set that is to be ``out``."""
-        out = Path(os.path.abspath(out))
+        out = Path(os.path.realpath(out))
         return Workspace(out, out.with_name(out.name + ".partial"))
 
     def check(self, source: Path) -> None:

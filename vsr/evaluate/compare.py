@@ -1,0 +1,234 @@
+"""Models against each other on the same faces: mean, standard error, gain over bicubic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vsr.core.errors import DataError, UsageError
+from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.evaluate.identity import SAME_PERSON, IdentityDistance
+from vsr.evaluate.metrics import haarpsi_y, psnr_y, ssim_y
+from vsr.evaluate.perceptual import PerceptualDistance
+from vsr.evaluate.validation import (
+    CONDITIONS,
+    PROTOCOLS,
+    Condition,
+    FacePair,
+    Protocol,
+    batches,
+    find_faces,
+)
+from vsr.models.interpolate import InterpolationUpscaler
+from vsr.models.upscale import Upscaler
+
+BASELINE = "bicubic"
+MEASURES = ("psnr", "ssim", "haarpsi", "perceptual", "identity")
+BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """What is measured, and on how many faces."""
+
+    scale: int = 2
+    """2, 4 or 8: decides the protocol"""
+    measures: tuple[str, ...] = MEASURES
+    limit: int | None = None
+    """faces in all, evenly spaced over the data set; None: every one"""
+    feature_faces: int = 250
+    """how many of them also for "perceptual" and "identity", which cost most; 0 for all"""
+    seed: int = 0
+    """of the noise on degraded faces"""
+
+    def __post_init__(self) -> None:
+        if self.scale not in PROTOCOLS:
+            raise UsageError(f"--scale: got {self.scale}, wanted one of {tuple(PROTOCOLS)}")
+        for name in self.measures:
+            if name not in MEASURES:
+                raise UsageError(f"--measures: got {name!r}, wanted some of {', '.join(MEASURES)}")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit: got {self.limit}, wanted 1 or more")
+        if self.feature_faces < 0:
+            raise UsageError(f"--feature-faces: got {self.feature_faces}, wanted 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A mean over faces."""
+
+    mean: float
+    error: float
+    """standard error of the mean"""
+    count: int
+    """faces"""
+
+    @classmethod
+    def of(cls, values: Sequence[float] | np.ndarray) -> Score:
+        """Mean and standard error of one value per face."""
+        array = np.asarray(values, np.float64)
+        spread = float(array.std(ddof=1)) if len(array) > 1 else 0.0
+        return cls(float(array.mean()), spread / len(array) ** 0.5, len(array))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model under one condition."""
+
+    model: str
+    condition: Condition
+    scores: dict[str, Score]
+    """by measure: dB, 0..1, 0..1, 0..1, distance"""
+    gains: dict[str, Score]
+    """the same minus bicubic's, face by face"""
+    same_person: float | None
+    """share of faces whose identity distance stays under dlib's limit; None: not measured"""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every model under every condition."""
+
+    scale: int
+    faces: int
+    rows: tuple[Row, ...]
+    skipped: tuple[str, ...] = ()
+    """a message for every picture that could not be used"""
+
+    def row(self, model: str, condition: Condition) -> Row:
+        """One row; KeyError where it was not compared."""
+        for row in self.rows:
+            if (row.model, row.condition) == (model, condition):
+                return row
+        raise KeyError((model, condition))
+
+    def share_of_baseline(self, row: Row, measure: str) -> float:
+        """A score over bicubic's under the same condition."""
+        base = self.row(BASELINE, row.condition).scores[measure].mean
+        return row.scores[measure].mean / base if base else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "scale": self.scale,
+            "faces": self.faces,
+            "rows": [
+                {
+                    "model": row.model,
+                    "condition": row.condition,
+                    **{f"{k}": _values(v) for k, v in row.scores.items()},
+                    **{f"{k}_gain": _values(v) for k, v in row.gains.items()},
+                    "same_person": row.same_person,
+                }
+                for row in self.rows
+            ],
+            "skipped": list(self.skipped),
+        }
+
+
+def compare_on(
+    data: Path,
+    upscalers: Iterable[Upscaler],
+    cfg: CompareConfig,
+    progress: ProgressHook = silent,
+) -> Comparison:
+    """Runs every upscaler over a data set's validation faces; bicubic is always among them.
+
+    Raises:
+        DataError: no usable face.
+        UsageError: an upscaler of another scale, or two of one name.
+        MissingDependencyError: a measure's package is not installed.
+    """
+    table = {u.name: u for u in (InterpolationUpscaler(BASELINE, cfg.scale), *upscalers)}
+    for upscaler in table.values():
+        if upscaler.scale != cfg.scale:
+            raise UsageError(
+                f"--model {upscaler.name}: enlarges by {upscaler.scale}, the comparison is at "
+                f"{cfg.scale}; compare the scales one after another"
+            )
+    paths = find_faces(data, cfg.limit)
+    protocol, skipped = PROTOCOLS[cfg.scale], []
+    judge = _Judge(cfg, protocol, list(table.values()))
+    done = 0
+    every = max(1, round(len(paths) / (cfg.feature_faces or len(paths))))
+    for batch in batches(paths, protocol, BATCH, skipped, cfg.seed):
+        with_features = [(done + i) % every == 0 for i in range(len(batch))]
+        judge.add(batch, np.array(with_features))
+        done += len(batch)
+        progress(Progress("comparing", done + len(skipped), len(paths), done))
+    if done == 0:
+        raise DataError(f"--data {data}: no usable face; first: {skipped[0]}")
+    return Comparison(cfg.scale, done, judge.rows(), tuple(skipped))
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Collects one value per model, condition, measure and face."""
+
+    cfg: CompareConfig
+    protocol: Protocol
+    upscalers: list[Upscaler]
+    perceptual: PerceptualDistance | None = None
+    identity: IdentityDistance | None = None
+    values: dict[tuple[str, Condition, str], list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "perceptual" in self.cfg.measures:
+            self.perceptual = PerceptualDistance(BATCH)
+        if "identity" in self.cfg.measures:
+            self.identity = IdentityDistance()
+
+    def add(self, batch: list[FacePair], chosen: np.ndarray) -> None:
+        """Measures a batch; ``chosen`` (bool per face) ones also by features."""
+        hr = np.stack([pair.hr for pair in batch])
+        judged = hr[chosen]
+        wants = bool(chosen.any())
+        seen = self.perceptual.features(judged) if self.perceptual and wants else None
+        faces = [self.identity.locate(h) for h in judged] if self.identity else []
+        persons = self.identity.describe(judged, faces) if self.identity and wants else None
+        for condition in CONDITIONS:
+            lr = np.stack([pair.lr[condition] for pair in batch])
+            for upscaler in self.upscalers:
+                sr = upscaler(lr)
+                note = (upscaler.name, condition)
+                self._fidelity(note, sr, hr)
+                if self.perceptual and seen is not None:
+                    found = self.perceptual.between(self.perceptual.features(sr[chosen]), seen)
+                    self._note(note, "perceptual", found)
+                if self.identity and persons is not None:
+                    shift = self.identity.describe(sr[chosen], faces) - persons
+                    self._note(note, "identity", np.linalg.norm(shift, axis=1))
+
+    def _fidelity(self, note: tuple[str, Condition], sr: np.ndarray, hr: np.ndarray) -> None:
+        metrics = {"psnr": psnr_y, "ssim": ssim_y, "haarpsi": haarpsi_y}
+        for name, metric in metrics.items():
+            if name in self.cfg.measures:
+                border = self.protocol.border
+                self._note(note, name, [metric(s, h, border) for s, h in zip(sr, hr, strict=True)])
+
+    def _note(
+        self, note: tuple[str, Condition], measure: str, found: Sequence[float] | np.ndarray
+    ) -> None:
+        self.values.setdefault((*note, measure), []).extend(float(v) for v in found)
+
+    def rows(self) -> tuple[Row, ...]:
+        """The finished table, condition by condition."""
+        return tuple(self._row(u.name, c) for c in CONDITIONS for u in self.upscalers)
+
+    def _row(self, model: str, condition: Condition) -> Row:
+        scores, gains = {}, {}
+        for measure in self.cfg.measures:
+            values = np.array(self.values[model, condition, measure])
+            base = np.array(self.values[BASELINE, condition, measure])
+            scores[measure], gains[measure] = Score.of(values), Score.of(values - base)
+        distances = self.values.get((model, condition, "identity"))
+        same = None if distances is None else float(np.mean(np.array(distances) < SAME_PERSON))
+        return Row(model, condition, scores, gains, same)
+
+
+def _values(score: Score) -> dict[str, float]:
+    return {"mean": score.mean, "error": score.error, "count": score.count}

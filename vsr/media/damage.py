@@ -8,7 +8,8 @@ from pathlib import Path
 _CUT_SHORT = re.compile(r"partial file|ended prematurely|Truncat|Input/output error", re.IGNORECASE)
 _DAMAGED = re.compile(
     r"corrupt decoded frame|Error submitting packet to decoder|Decoding error|"
-    r"corrupt input packet|invalid as first byte of an EBML number"
+    r"corrupt input packet|invalid as first byte of an EBML number|"
+    r"error while decoding MB|concealing \d+|damaged at \d+"
 )
 
 

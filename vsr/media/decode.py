@@ -17,9 +17,14 @@ from vsr.media.damage import DamageLog, shorter_than_promised
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
-from vsr.media.timeline import keep_on_grid, parse_fps
+from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster
 
 _PTS, _RGB, _CANVAS = 0, 1, 2
+_SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
+"""containers with an index; elsewhere a seek may land behind the keyframe that is needed"""
+_END_S = 1.0
+"""damage within so many seconds (or 40 frames, what ffmpeg may be ahead of us) of the last
+frame counts as the source breaking off: some containers have no other sign of it"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,7 @@ class DecodeReport:
     """What decoding found; complete once the reader is exhausted."""
 
     frames_decoded: int = 0
+    """frames taken from the decoder (which itself drops those beside an even grid)"""
     frames_kept: int = 0
     last_seconds: float | None = None
     """time of the last frame decoded, in the source's own timestamps"""
@@ -81,8 +87,8 @@ class VideoReader:
             np.ones(len(times), bool) if grid is None else keep_on_grid(times, info.time_base, grid)
         )
         tb = info.time_base
-        self._first = None if start_s is None else -int(-Fraction(start_s) // tb)
-        self._end = None if end_s is None else -int(-Fraction(end_s) // tb)
+        self._first = None if start_s is None else first_tick(start_s, tb)
+        self._end = None if end_s is None else first_tick(end_s, tb)
         self._start_s = start_s
         self._damage = DamageLog()
         self._process: FfmpegProcess | None = None
@@ -129,14 +135,20 @@ class VideoReader:
         self.close()
 
     def _start(self) -> FfmpegProcess:
-        seek = self._start_s if self._scan.timed else None
+        seek = self._start_s if self.info.container in _SEEKABLE else None
+        grid = raster(self._scan.pts, self._keep) if self._scan.complete else None
 
         def build(fds):
             pipes = Outputs(
                 pts=fds[_PTS], rgb=fds[_RGB], canvas=fds[_CANVAS] if self._canvas else None
             )
             return decode_arguments(
-                self.info, pipes, scale=self._scale, canvas=self._canvas, seek_s=seek
+                self.info,
+                pipes,
+                scale=self._scale,
+                canvas=self._canvas,
+                seek_s=seek,
+                raster=grid,
             )
 
         outputs = 3 if self._canvas else 2
@@ -239,15 +251,21 @@ class VideoReader:
             )
         if code is None:
             return
-        times = self._scan.pts[self._in_window(self._scan.pts)]
+        times = self._scan.pts[self._keep & self._in_window(self._scan.pts)]
         last = report.last_seconds or 0.0
         step_s = float(self._step() * info.time_base)
-        missing = len(times) and last + 1.5 * step_s < float(times[-1] * info.time_base)
+        if self._scan.complete:
+            missing = len(times) > 0 and last + 1.5 * step_s < float(times[-1] * info.time_base)
+        else:
+            missing = report.frames_decoded < 0.95 * len(times)
         cut = self._damage.cut_short or shorter_than_promised(info.path, info.container)
+        first_damage = self._damage.first_damage_s
+        if first_damage is not None and last - first_damage < max(_END_S, 40 * step_s):
+            cut = True
         if missing or cut or code != 0:
             report.broken_at_s = last + step_s
         elif self._damage.damaged:
-            about = self._damage.first_damage_s or 0.0
+            about = first_damage or 0.0
             report.notices.append(
                 f"the source is damaged from about {about:.1f} s on ({self._damage.damaged} errors "
                 "while decoding); what could be decoded was kept"

@@ -187,7 +187,7 @@ class VideoWriter:
         """Seconds taken off every timestamp, so that the output can hold them."""
         start_s = self._window[0]
         if start_s is not None:
-            return Fraction(start_s)
+            return Fraction(str(start_s))
         start = (self._info.start_pts or 0) * self._info.time_base
         if start < 0:
             whole = Fraction(start.numerator // start.denominator)

@@ -41,15 +41,22 @@ def decode_arguments(
     scale: int,
     canvas: PixelFormat | None,
     seek_s: float | None = None,
+    raster: tuple[int, int] | None = None,
 ) -> list[str]:
     """ffmpeg's arguments to decode ``info``'s picture stream into the pipes.
 
-    seek_s: first second to decode, in the source's own timestamps; None for all.
+    seek_s: decode from the keyframe at or before this second on, in the source's own
+    timestamps; None for all. raster: only frames with pts = origin + k * period.
     """
     options: dict[str, object] = {"copyts": None, **SAFE_INPUT}
     if seek_s is not None:
-        options |= {"seek_timestamp": 1, "ss": f"{seek_s:.6f}"}
+        # ffmpeg's own cut after seeking counts from the file's start a second time when
+        # timestamps are kept; from the keyframe before on, the reader drops by timestamp.
+        options |= {"seek_timestamp": 1, "ss": f"{seek_s:.6f}", "noaccurate_seek": None}
     stream = ffmpeg.input(f"file:{info.path.absolute()}", **options)[str(info.stream_index)]
+    if raster is not None:
+        origin, period = raster
+        stream = stream.filter("select", f"not(mod(pts-({origin}),{period}))")
     rgb_source = is_rgb(info.pix_fmt)
     if not rgb_source:
         # One reading of matrix and range for the whole film, whatever a frame may claim.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -178,7 +179,7 @@ class ImageFolderReader:
 def _frame_numbers(paths: list[Path]) -> list[int]:
     matches = [_NUMBER.search(p.stem) for p in paths]
     numbers = [int(m.group(1)) for m in matches if m]
-    rising = all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(numbers))
     if len(numbers) == len(paths) and rising:
         return numbers
     return list(range(len(paths)))

@@ -13,6 +13,7 @@ from vsr.core.video import VideoInfo
 from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter
 from vsr.media.containers import Container, StreamPlan
 from vsr.media.process import SAFE_INPUT
+from vsr.media.timeline import first_tick
 
 _NO_STREAM = "99999?"
 """maps nothing, yet makes the source an input that metadata and chapters are taken from"""
@@ -57,6 +58,9 @@ def encode_arguments(
         options["vf"] = tags
     if container.is_mov:
         options["video_track_timescale"] = info.time_base.denominator
+    if window[1] is not None:
+        end = first_tick(window[1], info.time_base) * info.time_base
+        options["to"] = f"{float(end - shift_s):.6f}"
     if window == (None, None):
         options |= _end_on_time(info, rate, shift_s)
     if plans is not None:
@@ -96,13 +100,9 @@ def _end_on_time(info: VideoInfo, rate: Fraction | None, shift_s: Fraction) -> d
 
 def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction):
     options: dict[str, object] = dict(SAFE_INPUT)
-    start_s, end_s = window
-    if start_s is not None or end_s is not None:
-        options["seek_timestamp"] = 1
+    start_s = window[0]
     if start_s is not None:
-        options["ss"] = f"{start_s:.6f}"
-    if end_s is not None:
-        options["to"] = f"{end_s:.6f}"
+        options |= {"seek_timestamp": 1, "ss": f"{start_s:.6f}"}
     if shift_s:
         options["itsoffset"] = f"{float(-shift_s):.6f}"
     return ffmpeg.input(f"file:{info.path.absolute()}", **options)

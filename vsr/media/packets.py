@@ -35,6 +35,8 @@ class PacketScan:
     end_pts: int
     """end of the last picture to be shown"""
     time_base: Fraction
+    complete: bool
+    """False where some of the times had to be filled in: good for counting, not exact"""
     timed: bool
     """False where the container holds no presentation times: ``pts`` is then a timeline of
     constant rate, to be given to the decoded frames in turn"""
@@ -117,7 +119,11 @@ class _Lines:
             pts = _fill(pts, missing, int(np.median(duration)))
         end = pts + np.maximum(duration if timed else _step(pts), 1)
         return PacketScan(
-            pts=np.sort(pts), end_pts=int(end.max()), time_base=self.time_base, timed=timed
+            pts=np.sort(pts),
+            end_pts=int(end.max()),
+            time_base=self.time_base,
+            complete=not missing.any(),
+            timed=timed,
         )
 
 

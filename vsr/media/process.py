@@ -20,7 +20,8 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from vsr.core.errors import FfmpegError
 from vsr.media.binary import ffmpeg_exe, require_ffmpeg
@@ -28,7 +29,12 @@ from vsr.media.binary import ffmpeg_exe, require_ffmpeg
 _TAIL_LINES = 40
 _LINE_LIMIT = 600
 _PIPE_SIZE = 1 << 20
+_LOOK_EVERY_S = 0.2
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; a bigger pipe means fewer wake-ups per frame
+
+_POLITE = {signal.SIGTERM, signal.SIGINT}
+_POLITE_MASK = sum(1 << (s - 1) for s in _POLITE)
+_CAN_SEE_PENDING = Path("/proc/self/status").exists()
 
 _running: set[FfmpegProcess] = set()
 _running_lock = threading.Lock()
@@ -60,28 +66,28 @@ class FfmpegProcess:
         self._partial = b""
         self._lock = threading.Lock()
         self.killed_by_us = False
+        self._looked_at = 0.0
         pairs = [os.pipe() for _ in range(outputs)]
         theirs = [w for _, w in pairs]
         self._outputs: list[int] = [r for r, _ in pairs]
         try:
             # Its own process group: Ctrl-C on the terminal is ours to handle, else ffmpeg would
             # close its file in good order and a half-done video would look whole.
-            self._popen = subprocess.Popen(
-                [exe, "-hide_banner", "-nostdin", *build(theirs)],
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                pass_fds=theirs,
-                process_group=0,
-                env={**os.environ, "SVT_LOG": "1", "AV_LOG_FORCE_NOCOLOR": "1"},
-            )
+            with _polite_signals_blocked():
+                self._popen = subprocess.Popen(
+                    [exe, "-hide_banner", "-nostdin", *build(theirs)],
+                    stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    pass_fds=theirs,
+                    process_group=0,
+                    env={**os.environ, "SVT_LOG": "1", "AV_LOG_FORCE_NOCOLOR": "1"},
+                )
         except OSError as error:
             for fd in self._outputs:
                 os.close(fd)
-            raise FfmpegError(
-                f"{exe} could not be started: {error}; check its permissions"
-            ) from None
+            raise FfmpegError(f"{exe} cannot be started ({error}); check its rights") from None
         finally:
             for fd in theirs:
                 os.close(fd)
@@ -147,6 +153,7 @@ class FfmpegProcess:
             poller.register(self._stderr, select.POLLIN)
             if poller.poll(50):
                 self._drain()
+            self._heed_signals()
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"ffmpeg still runs after {timeout_s} s")
         try:
@@ -197,13 +204,30 @@ class FfmpegProcess:
         if self._stderr is not None:
             poller.register(self._stderr, select.POLLIN)
         while True:
-            ready = dict(poller.poll())
+            self._heed_signals()
+            ready = dict(poller.poll(int(_LOOK_EVERY_S * 1000)))
             if self._stderr is not None and self._stderr in ready:
                 self._drain()
                 if self._stderr is None:
                     return  # ffmpeg is gone; the next read or write says so
             if fd in ready:
                 return
+
+    def _heed_signals(self) -> None:
+        """End the process if somebody asked it to end.
+
+        ffmpeg answers SIGTERM by encoding all it has first, and not at all while it waits for
+        us; so the polite signals are blocked in it, and seen here while they are pending.
+        """
+        now = time.monotonic()
+        if not _CAN_SEE_PENDING or now - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{self._popen.pid}/status").read_text()
+            pending = re.search(r"^ShdPnd:\s*([0-9a-f]+)", text, re.MULTILINE)
+            if pending and int(pending.group(1), 16) & _POLITE_MASK:
+                self._popen.kill()
 
     def _drain(self) -> None:
         """Take what is in stderr now; never blocks."""
@@ -309,6 +333,19 @@ def _enlarge(fd: int) -> None:
 
     with contextlib.suppress(OSError):
         fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_SIZE)
+
+
+@contextlib.contextmanager
+def _polite_signals_blocked() -> Iterator[None]:
+    """Start a child with SIGTERM and SIGINT blocked; this thread's mask is put back after."""
+    if not _CAN_SEE_PENDING:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 atexit.register(kill_all)

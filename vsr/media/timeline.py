@@ -41,6 +41,26 @@ def parse_fps(text: str) -> Fraction | None:
     return ntsc if "." in word and abs(ntsc - rate) < Fraction(1, 100) else rate
 
 
+def raster(pts: np.ndarray, keep: np.ndarray) -> tuple[int, int] | None:
+    """(origin, period) such that exactly the kept timestamps are origin + k * period.
+
+    A source of constant rate thinned by a whole factor has one: the decoder can then drop
+    frames before anything is computed for them. None: it has none, or nothing is dropped.
+    """
+    kept = pts[keep]
+    if keep.all() or len(kept) < 2:
+        return None
+    origin, period = int(kept[0]), int(np.gcd.reduce(np.diff(kept)))
+    if period <= 0 or np.any((pts[~keep] - origin) % period == 0):
+        return None
+    return origin, period
+
+
+def first_tick(seconds: float, time_base: Fraction) -> int:
+    """The first timestamp at or after a time; a float means the decimal number it shows."""
+    return math.ceil(Fraction(str(seconds)) / time_base)
+
+
 def keep_on_grid(pts: np.ndarray, time_base: Fraction, fps: Fraction) -> np.ndarray:
     """Choose the frames that stand nearest to a grid of ``fps`` points per second.
 

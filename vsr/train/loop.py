@@ -152,10 +152,11 @@ class _Session:
                 losses = []
                 self.seconds = time.monotonic() - begun
                 self._write(means | {"rate": rate * self.recipe.optimiser.rate})
-                if not self._milestones():
+                told = ", ".join(f"{n} {means[n]:.4g}" for n in _SHOWN if n in means)
+                if not self._milestones(told):
                     return self._back()
                 self.seconds = time.monotonic() - begun
-                progress(Progress("training", self.step, loop.steps))
+                progress(Progress(told, self.step, loop.steps))
             elif loop.minutes is not None:
                 self.seconds = time.monotonic() - begun
         return not self._save()
@@ -178,15 +179,16 @@ class _Session:
         regular = (loop.validate_every, loop.checkpoint_every, loop.grid_every)
         return self.step in loop.grid_steps or any(n and self.step % n == 0 for n in regular)
 
-    def _milestones(self) -> bool:
+    def _milestones(self, told: str) -> bool:
         """Validation, pictures and checkpoint where they are due; False where weights broke."""
         loop = self.recipe.loop
         if self.step % loop.validate_every == 0 and self.validation is not None:
             figures = self.measure()
             self._write(figures)
             self.report(
-                f"step {self.step}, {self.seconds:.0f} s: PSNR {figures['psnr']:.2f} dB "
-                f"({figures['gain']:+.2f} over bicubic, {figures['gain_degraded']:+.2f} degraded)"
+                f"step {self.step}, {self.seconds:.0f} s: {told}; PSNR {figures['psnr']:.2f} dB "
+                f"({figures['gain']:+.2f} over bicubic, {figures['gain_degraded']:+.2f} degraded), "
+                f"SSIM {figures['ssim']:.4f}"
             )
             save_curves(self.run / "log.csv", self.run / "curves.png")
         regular = loop.grid_every and self.step % loop.grid_every == 0
@@ -227,6 +229,7 @@ class _Session:
         return np.clip(np.rint((sr + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
+_SHOWN = ("loss", "discriminator")
 _LOSSES = ("loss", "pixel", "content", "adversarial", "discriminator", "real", "fake")
 
 

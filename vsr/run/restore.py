@@ -9,6 +9,7 @@ from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.video import VideoInfo
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
+from vsr.faces.paste import verify
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
 from vsr.media.decode import VideoReader
@@ -59,7 +60,8 @@ def restore(
         upscaler = load_upscaler(recipe.upscale)  # while the first frames are decoded
         cut = crop(followed, recipe.crop)
         sharp = flow.stage("upscale", upscale(cut, upscaler, recipe.upscale), room)
-        for count in sink.run(log.crops(sharp)):
+        checked = log.crops(verify(sharp, scale, recipe.paste))
+        for count in sink.run(checked):
             frames_written += 1
             faces += count
             progress(Progress("restoring", frames_written, reader.expected_frames, faces))

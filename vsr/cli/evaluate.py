@@ -53,6 +53,7 @@ def models(
 
     Example: `vsr evaluate models --data celeba --model srresnet-x2 --model lanczos`
     """
+    from vsr.core.config import build
     from vsr.evaluate.compare import CompareConfig, compare_on
     from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
@@ -66,8 +67,9 @@ def models(
         limit=limit,
         feature_faces=feature_faces,
     )
-    options = {"precision": precision, "device": device}
-    loaded = [load_upscaler(UpscaleConfig(model=n, scale=factor, **options)) for n in names]  # type: ignore[arg-type]
+    options = {"scale": factor, "precision": precision, "device": device}
+    configs = [build(UpscaleConfig, {"model": name, **options}, "options") for name in names]
+    loaded = [load_upscaler(config) for config in configs]
     with show_progress(quiet=quiet or as_json) as progress:
         comparison = compare_on(data, loaded, cfg, progress)
     for text in comparison.skipped[:20]:

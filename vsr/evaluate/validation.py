@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
-from vsr.core.errors import DataError
+from vsr.core.errors import DataError, InputError
 from vsr.core.geometry import Window
 from vsr.degrade.image import degrade_image, resize_image
 from vsr.degrade.kernels import Reduction
 from vsr.degrade.recipe import SURVEILLANCE, Degradation
+from vsr.media.images import IMAGE_SUFFIXES, read_image
 
 Condition = Literal["clean", "degraded"]
 CONDITIONS: tuple[Condition, ...] = ("clean", "degraded")
@@ -28,7 +28,6 @@ CONDITIONS: tuple[Condition, ...] = ("clean", "degraded")
 HR_SIDE = 128
 """Pixels."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _CELEBA_SIZE = (218, 178)
 _PARTITIONS = {"train": "0", "val": "1", "test": "2"}
 
@@ -89,7 +88,7 @@ def find_faces(data: Path, limit: int | None = None, split: str = "val") -> list
         found = [folder / name for name in _celeba_names(partition, split)]
         found = [path for path in found if path.is_file()]
     else:
-        found = sorted(p for p in data.iterdir() if p.suffix.lower() in SUFFIXES)
+        found = sorted(p for p in data.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         raise DataError(f"--data {data}: holds no face pictures; unpack the data set there")
     if limit is None or limit >= len(found):
@@ -118,13 +117,12 @@ def read_hr(path: Path, protocol: Protocol) -> np.ndarray:
         DataError: unreadable, or smaller than 128x128.
     """
     try:
-        encoded = np.fromfile(path, np.uint8)
-        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); delete or replace it") from None
-    if bgr is None:
-        raise DataError(f"{path}: is not a picture; delete or replace it")
-    height, width = bgr.shape[:2]
+        rgb = read_image(path)
+    except InputError as error:
+        raise DataError(str(error)) from None
+    if rgb.dtype == np.uint16:
+        rgb = np.rint(rgb / 257.0).astype(np.uint8)
+    height, width = rgb.shape[:2]
     if (height, width) == _CELEBA_SIZE:
         window = protocol.celeba_crop
     else:
@@ -134,8 +132,7 @@ def read_hr(path: Path, protocol: Protocol) -> np.ndarray:
         raise DataError(
             f"{path}: is {width}x{height}, wanted at least {HR_SIDE} pixels a side; leave it out"
         )
-    rgb = np.ascontiguousarray(bgr[window.slices][..., ::-1])
-    return resize_image(rgb, HR_SIDE, HR_SIDE, "area")
+    return resize_image(np.ascontiguousarray(rgb[window.slices]), HR_SIDE, HR_SIDE, "area")
 
 
 def batches(

@@ -1,4 +1,4 @@
-"""A folder of face pictures through an upscaler: same names, PNG, exactly ``scale`` times as large."""
+"""A folder of face pictures enlarged: PNG under the same names, exactly ``scale`` times as large."""
 
 from __future__ import annotations
 

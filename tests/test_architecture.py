@@ -68,10 +68,11 @@ def test_only_media_talks_to_ffmpeg():
             assert not used, f"{path.relative_to(ROOT)} imports {used}"
 
 
-def test_threads_live_in_flow_and_media_readers_only():
+def test_threads_start_in_flow_and_beside_ffmpegs_pipes_only():
+    starters = ("threading.Thread(", "ThreadPoolExecutor(", "ProcessPoolExecutor(")
     for path in FILES:
-        if "threading" in imports(path):
-            allowed = room_of(path) in ("media",) or path.name == "flow.py"
+        if any(word in path.read_text(encoding="utf-8") for word in starters):
+            allowed = room_of(path) == "media" or path.name == "flow.py"
             assert allowed, f"{path.relative_to(ROOT)} starts threads"
 
 

@@ -177,7 +177,7 @@ def test_bfloat16_does_not_leak_into_later_models(tiny_network: Make) -> None:
 
 
 def test_a_gpu_that_is_not_there() -> None:
-    if network._has_gpu():
+    if network.has_gpu():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ModelError, match=r"--device gpu: tensorflow sees no GPU; .*CPU"):
         load_network("srresnet-x2", device="gpu")

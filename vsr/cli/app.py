@@ -12,7 +12,7 @@ import sys
 import typer
 
 import vsr
-from vsr.cli import doctor, models, pipelines
+from vsr.cli import doctor, evaluate, images, models, pipelines, prepare, train
 from vsr.cli import run as run_command
 from vsr.cli.common import fail, state
 from vsr.core.errors import UsageError, VsrError
@@ -27,9 +27,10 @@ app = typer.Typer(
     "Start with:  `vsr run input.mp4 -o out.mp4`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-run_command.register(app)
-app.add_typer(models.app, name="models")
-app.add_typer(pipelines.app, name="pipelines")
+for command in (run_command, images, prepare, train):
+    command.register(app)
+for name, group in (("evaluate", evaluate), ("models", models), ("pipelines", pipelines)):
+    app.add_typer(group.app, name=name)
 doctor.register(app)
 
 

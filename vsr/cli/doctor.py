@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -32,6 +33,10 @@ def register(app: typer.Typer) -> None:
 
 def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Check this installation and name the remedy for what is missing.  Example: `vsr doctor`"""
+    with contextlib.suppress(ImportError):
+        from vsr.models.backend import start_backend
+
+        start_backend()  # quietly, before a check imports it
     findings = [check() for check in _CHECKS]
     if as_json:
         emit_json([asdict(f) for f in findings])
@@ -76,12 +81,12 @@ def _model() -> Finding:
 
 def _device() -> Finding:
     try:
-        import tensorflow as tf
+        from vsr.models.network import has_gpu
     except ImportError as error:
         return Finding("GPU", False, False, str(error), "pip install 'face-vsr[gpu]'")
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = has_gpu()
     if gpus:
-        return Finding("GPU", True, False, f"{len(gpus)} found")
+        return Finding("GPU", True, False, "found")
     return Finding(
         "GPU", False, False, "none found, the CPU is used", "pip install 'face-vsr[gpu]'"
     )

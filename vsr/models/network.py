@@ -209,7 +209,7 @@ def _device(wanted: str) -> str:
     Raises:
         ModelError: "gpu" where the backend sees none.
     """
-    found = wanted != "cpu" and _has_gpu()
+    found = wanted != "cpu" and has_gpu()
     if wanted == "gpu" and not found:
         raise ModelError(
             f"--device gpu: {keras.backend.backend()} sees no GPU; install the driver and "
@@ -218,7 +218,7 @@ def _device(wanted: str) -> str:
     return "gpu:0" if found else "cpu:0"
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

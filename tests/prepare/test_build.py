@@ -54,7 +54,13 @@ def test_celeba_from_source_to_training_arrays(celeba, tmp_path):
     persons = {s: {r["identity"] for r in index if r["split"] == s} for s in data.names}
     assert not persons["train"] & (persons["val"] | persons["test"])
     text = (tmp_path / "out" / "CARD.md").read_text()
-    for word in ("non-commercial", "| train | 16 | 8 |", "x2: 64, x4: 32", "vsr prepare celeba …"):
+    for word in (
+        "non-commercial",
+        "| train | 16 | 8 |",
+        "x2: 64, x4: 32",
+        "crop 178",
+        "vsr prepare celeba …",
+    ):
         assert word in text
     assert str(tmp_path) not in json.dumps(result.card)
 
@@ -252,6 +258,16 @@ def test_full_disk_is_one_line_and_the_run_goes_on_later(mount, tmp_path, face):
     assert result.kept >= 2
     assert not list((disk / "out").rglob("*.partial"))
     open_dataset(disk / "out").verify()
+
+
+def test_disk_full_from_the_start(mount, faces):
+    disk = mount("size=1m")
+    (disk / "filler").write_bytes(b"0" * (1 << 20))
+    with pytest.raises(OutputError, match="No space left on device"):
+        prepare("folder", faces, disk / "out", SMALL)
+    assert not (disk / "out").exists()
+    (disk / "filler").unlink()
+    assert prepare("folder", faces, disk / "out", SMALL).made == 20
 
 
 def test_read_only_disk_and_mount_point_are_refused(mount, faces):

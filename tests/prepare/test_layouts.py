@@ -279,6 +279,15 @@ def test_flat_folder_says_that_persons_are_unknown(tmp_path, face):
     assert "cannot be checked" in listing.notices[0]
 
 
+def test_links_are_followed_once_and_never_in_circles(faces, tmp_path):
+    root = tmp_path / "linked"
+    root.mkdir()
+    (root / "anna").symlink_to(faces / "person 0")
+    (root / "anna again").symlink_to(faces / "person 0")
+    (root / "circle").symlink_to(root)
+    assert len(list_folder(root, CFG).images) == 4
+
+
 def test_odd_file_names_become_plain_stems(tmp_path, face):
     face(1, 40, 40).save(tmp_path / "a b (1)\n.png")
     face(1, 40, 40).save(tmp_path / "été.PNG")

@@ -239,7 +239,13 @@ def _frame_folders(root: Path) -> list[tuple[Path, list[tuple[int, Path]]]]:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
     result = []
-    for text, folders, names in os.walk(root, onerror=fail):
+    seen: set[str] = set()
+    for text, folders, names in os.walk(root, onerror=fail, followlinks=True):
+        real = os.path.realpath(text)  # a link may lead back to a folder above it
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = [f for f in folders if not f.startswith(".")]
         folder = Path(text)
         matches = [(FRAME_NAME.fullmatch(n), n) for n in names]

@@ -67,6 +67,7 @@ def make_card(
         "command": command,
         "source": {"name": source.name, "images": len(listing.images)},
         "terms": cfg.terms or listing.terms,
+        "cut": listing.cut or f"crop {settings['crop']} of the source",
         "hr_size": cfg.hr,
         "scales": list(cfg.scales),
         "settings": settings,
@@ -104,8 +105,7 @@ def card_text(card: dict[str, Any]) -> str:
         f"Pairs of face images for super-resolution, made {card['created']} by vsr {card['vsr']}.",
         "",
         f"- **Terms of the source:** {card['terms']}",
-        f"- **HR:** {card['hr_size']}x{card['hr_size']} px, crop {settings['crop']} of the source, "
-        "reduced by area",
+        f"- **HR:** {card['hr_size']}x{card['hr_size']} px, {card['cut']}, reduced by area",
         f"- **LR:** {sizes} px, reduced from HR by {_REDUCE[settings['reduce']]}",
         f"- **Source images:** {card['source']['images']}; "
         f"**skipped:** {card['skipped']['count']} (see `{SKIPPED_FILE}`)",

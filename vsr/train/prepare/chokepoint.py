@@ -53,7 +53,8 @@ def list_chokepoint(root: Path, cfg: PrepareConfig) -> Listing:
         absent = len(frames.keys() - {n for n, _ in sequence.frames})
         if absent:
             notices.append(f"{sequence.name}: {absent} labelled frames have no picture")
-    return Listing(images=images, skipped=skipped, notices=notices, terms=TERMS)
+    cut = f"squares of {cfg.face_side:g} eye distances around the labelled eyes"
+    return Listing(images=images, skipped=skipped, notices=notices, cut=cut, terms=TERMS)
 
 
 def _take(

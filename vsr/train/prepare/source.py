@@ -58,6 +58,8 @@ class Listing:
     notices: list[str] = field(default_factory=list)
     crop: str = "square"
     """the layout's own crop rule"""
+    cut: str = ""
+    """what the card says of how faces are cut, where it is not by the crop rule"""
     terms: str = "not stated"
     annotations: dict[str, dict[str, int]] = field(default_factory=dict)
     """counts of what annotation files say, e.g. {"pose": {"frontal": 12}}"""
@@ -75,14 +77,20 @@ class Unusable(Exception):
 def walk_images(root: Path) -> Iterator[Path]:
     """Every image file below ``root`` in path order; hidden files and folders are passed over.
 
-    Raises DataError where a folder cannot be read.
+    Links to folders are followed, each folder once. Raises DataError where a folder cannot be read.
     """
 
     def fail(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
     found: list[Path] = []
-    for folder, folders, names in os.walk(root, onerror=fail):
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=fail, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
         found += [
             Path(folder, n)

@@ -88,15 +88,18 @@ class Workspace:
                 )
             self.discard()
         try:
+            self.partial.mkdir(exist_ok=True)
+            # the state first: whatever happens from here on, the folder is known as ours
+            write_atomically(self.partial / STATE_FILE, json.dumps(settings, indent=2) + "\n")
+            (self.partial / CARD_FILE).unlink(missing_ok=True)
             for split in SPLITS:
                 for name in (HR_FOLDER, *map(lr_folder, scales)):
                     (self.partial / split / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"{self.partial}: cannot be made ({error.strerror or error})"
+                f"{self.partial}: cannot be made ({error.strerror or error}); choose another "
+                "folder or free some room"
             ) from error
-        write_atomically(self.partial / STATE_FILE, json.dumps(settings, indent=2) + "\n")
-        (self.partial / CARD_FILE).unlink(missing_ok=True)
 
     def reopen(self, settings: dict[str, Any]) -> None:
         """Turn the whole data set back into the partial folder, to add what is new."""
@@ -112,15 +115,14 @@ class Workspace:
         """Delete files of the partial folder that the plan does not name (its source changed)."""
         wanted = {(p.split, p.name) for p in plan}
         for split in SPLITS:
-            for folder in (self.partial / split).iterdir():
-                for path in folder.iterdir():
-                    if (split, path.name) not in wanted:
-                        path.unlink()
+            for path in (self.partial / split).glob("*/*"):
+                if path.is_file() and (split, path.name) not in wanted:
+                    path.unlink()
 
     def drop(self, pair: PlannedPair) -> None:
         """Delete what an earlier run made of an image that is skipped now."""
-        for folder in (self.partial / pair.split).iterdir():
-            (folder / pair.name).unlink(missing_ok=True)
+        for path in (self.partial / pair.split).glob("*/"):
+            (path / pair.name).unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Move the whole data set to its final name, replacing an older one."""

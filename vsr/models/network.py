@@ -219,6 +219,7 @@ def _device(wanted: str) -> str:
 
 
 def has_gpu() -> bool:
+    """Whether the backend sees a GPU."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

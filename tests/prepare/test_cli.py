@@ -6,17 +6,10 @@ import sys
 
 import pytest
 
-DRIVER = (
-    "from vsr.cli import app, prepare\n"
-    "names = [c.name for c in app.app.registered_commands]\n"
-    "'prepare' in names or prepare.register(app.app)\n"
-    "app.main()\n"
-)
-
 
 def vsr(*arguments):
     return subprocess.run(
-        [sys.executable, "-c", DRIVER, *map(str, arguments)], capture_output=True, text=True
+        [sys.executable, "-m", "vsr", *map(str, arguments)], capture_output=True, text=True
     )
 
 

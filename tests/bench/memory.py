@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from process_tree import vsr_command, watch
+
 from vsr.media.binary import ffmpeg_exe
 
 SAMPLE = Path(__file__).parents[2] / "sample_videos" / "surveillance_800x600_30fps.mp4"

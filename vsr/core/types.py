@@ -37,7 +37,7 @@ class YuvPicture:
     """
 
     buffer: np.ndarray
-    """uint8 (8 bit) or uint16 (above; only the low ``bit_depth`` bits are used), shape (N,)"""
+    """uint8, or uint16 of which the low ``bit_depth`` bits are used; shape (N,)"""
     width: int
     """luma pixels"""
     height: int

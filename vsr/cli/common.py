@@ -74,20 +74,17 @@ def _rich_bar() -> Iterator[ProgressHook]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[fps]:.1f} fps"),
-        TextColumn("{task.fields[faces]} faces"),
+        TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("starting", total=None, fps=0.0, faces=0)
+        task = bar.add_task("starting", total=None, speed="")
         start = time.perf_counter()
 
         def hook(p: Progress) -> None:
-            fps = p.done / max(time.perf_counter() - start, 1e-6)
-            bar.update(
-                task, description=p.phase, completed=p.done, total=p.total, fps=fps, faces=p.faces
-            )
+            speed = _speed(p, time.perf_counter() - start)
+            bar.update(task, description=p.phase, completed=p.done, total=p.total, speed=speed)
 
         yield hook
 
@@ -101,13 +98,20 @@ def _plain_lines(every_s: float = 5.0) -> ProgressHook:
         if now - last < every_s and p.done != p.total:
             return
         last = now
-        fps = p.done / max(now - start, 1e-6)
+        rate = p.done / max(now - start, 1e-6)
         total = f"/{p.total}" if p.total is not None else ""
-        left = f", {(p.total - p.done) / fps:.0f} s left" if p.total and fps > 0 else ""
+        left = f", {(p.total - p.done) / rate:.0f} s left" if p.total and rate > 0 else ""
         print(
-            f"{p.phase}: {p.done}{total} frames, {p.faces} faces, {fps:.1f} fps{left}",
+            f"{p.phase}: {p.done}{total} {p.unit}, {_speed(p, now - start)}{left}",
             file=sys.stderr,
             flush=True,
         )
 
     return hook
+
+
+def _speed(p: Progress, seconds: float) -> str:
+    rate = p.done / max(seconds, 1e-6)
+    if p.unit == "frames":
+        return f"{rate:.1f} fps, {p.faces} faces"
+    return f"{rate:.1f} {p.unit}/s"

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _HELP = """Super-resolve the faces of a video and keep its timing, sound and colours.
 
-    vsr run input.mp4 -o out.mp4
-    vsr run input.mp4 -o out.mp4 --scale 4 --model srresnet-x4
-    vsr run input.mp4 -o faces/ --pipeline crops
+- `vsr run input.mp4 -o out.mp4`
+- `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
+- `vsr run input.mp4 -o faces/ --pipeline crops`
 
 Beside the output lies its manifest (`out.mp4.json`): settings, versions, tracks, timings.
 """

@@ -18,6 +18,8 @@ class Progress:
     """units in all, None where unknown"""
     faces: int = 0
     """faces super-resolved so far"""
+    unit: str = "frames"
+    """what is counted, in the plural"""
 
 
 ProgressHook = Callable[[Progress], None]

@@ -50,8 +50,8 @@ class YuvPicture:
         dtype = np.uint16 if self.format.bit_depth > 8 else np.uint8
         if self.buffer.ndim != 1 or self.buffer.size != wanted or self.buffer.dtype != dtype:
             raise ValueError(
-                f"YuvPicture: got {self.buffer.size} samples of {self.buffer.dtype}, wanted {wanted} "
-                f"of {np.dtype(dtype)} for {self.format.name} {self.width}x{self.height}; "
+                f"YuvPicture: got {self.buffer.size} samples of {self.buffer.dtype}, wanted "
+                f"{wanted} of {np.dtype(dtype)} for {self.format.name} {self.width}x{self.height}; "
                 "check size and pixel format"
             )
 

@@ -159,7 +159,7 @@ def compare_on(
         with_features = [(done + i) % every == 0 for i in range(len(batch))]
         judge.add(batch, np.array(with_features))
         done += len(batch)
-        progress(Progress("comparing", done + len(skipped), len(paths), done))
+        progress(Progress("comparing", done + len(skipped), len(paths), done, "images"))
     if done == 0:
         raise DataError(f"--data {data}: no usable face; first: {skipped[0]}")
     return Comparison(cfg.scale, done, judge.rows(), tuple(skipped))

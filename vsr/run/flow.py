@@ -91,8 +91,8 @@ class Flow:
         thread = threading.Thread(
             target=self._work, args=(items, box, stats), name=f"vsr-{name}", daemon=True
         )
+        thread.start()  # first: an interrupt in between must not leave a thread that never ran
         self._threads.append(thread)
-        thread.start()
         return self._read(box, stats)
 
     def _work(self, items: Iterable[T], box: queue.Queue[object], stats: StageStats) -> None:

@@ -1,4 +1,4 @@
-"""A folder of face pictures enlarged: PNG under the same names, exactly ``scale`` times as large."""
+"""A folder of face pictures enlarged: PNG, the same names, exactly ``scale`` times as large."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def upscale_images(
             write_image(targets[path], picture)
             report.written.append(targets[path].name)
         done = len(report.written) + len(report.failed)
-        progress(Progress("enlarging", done, len(paths), len(report.written)))
+        progress(Progress("enlarging", done, len(paths), len(report.written), "images"))
     report.seconds = time.perf_counter() - start
     return report
 

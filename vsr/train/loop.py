@@ -94,7 +94,7 @@ def train(
     figures = session.measure()
     export = export_run(
         recipe, phase, run, name=name, command=command, pictures=pictures,
-        seconds=session.seconds, figures=figures,
+        terms=source.terms, seconds=session.seconds, figures=figures,
     )  # fmt: skip
     if broken:
         raise DataError(
@@ -156,7 +156,7 @@ class _Session:
                 if not self._milestones(told):
                     return self._back()
                 self.seconds = time.monotonic() - begun
-                progress(Progress(told, self.step, loop.steps))
+                progress(Progress(told, self.step, loop.steps, unit="steps"))
             elif loop.minutes is not None:
                 self.seconds = time.monotonic() - begun
         return not self._save()

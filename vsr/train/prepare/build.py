@@ -129,7 +129,7 @@ def _work(
             space.drop(pair)
         else:
             made.append(result)
-        progress(Progress("making pairs", done, total, faces=len(made)))
+        progress(Progress("making pairs", done, total, faces=len(made), unit="pairs"))
     return made, skipped
 
 

@@ -142,5 +142,5 @@ def test_odd_sized_pictures_of_a_folder(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pictures are 64x64, the patches need 65 px"):
         load_folder(folder, 65)
     cv2.imwrite(str(folder / "small.png"), np.full((50, 64, 3), 7, np.uint8))
-    with pytest.raises(DataError, match="small.png: is 64x50, the others 64x64"):
+    with pytest.raises(DataError, match=r"small\.png: is 64x50, the others 64x64"):
         load_folder(folder, 32)

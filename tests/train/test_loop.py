@@ -129,9 +129,7 @@ def test_warm_start_takes_over_a_model(tiny, dataset: Path, tmp_path: Path) -> N
     first = train(tiny(), dataset, tmp_path / "first")
     lines: list[str] = []
     spec = _complete(first.export)
-    recipe = tiny(
-        loop={"steps": 1, "checkpoint_every": 1}, optimiser={"rate": 1e-12, "ema": 0.0}
-    )
+    recipe = tiny(loop={"steps": 1, "checkpoint_every": 1}, optimiser={"rate": 1e-12, "ema": 0.0})
     train(recipe, dataset, tmp_path / "second", init=spec, report=lines.append)
     assert lines[0].endswith("10 of 10 arrays")
     before, after = arrays(tmp_path / "first"), arrays(tmp_path / "second")

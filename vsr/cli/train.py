@@ -57,6 +57,9 @@ def train(
     from vsr.train.recipe import load_train_recipe
 
     recipe = load_train_recipe(pipeline, [parse_set(text) for text in set_ or ()])
+    from vsr.models.backend import start_backend
+
+    start_backend()
     from vsr.train.loop import train as run_training
 
     command = shlex.join(["vsr", *sys.argv[1:]])

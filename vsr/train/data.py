@@ -31,6 +31,8 @@ class BatchSource(Protocol):
 
     pictures: int
     """number of distinct HR pictures"""
+    terms: str
+    """of use of the data sets, empty where none are known"""
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         """Endless (LR ``(B, p, p, 3)``, HR ``(B, s*p, s*p, 3)``) from step ``start`` on.
@@ -49,6 +51,7 @@ class MemorySource:
         self.sets, self.scale, self.data = sets, scale, data
         self.degrade, self.seed = degrade, seed
         self.pictures = sum(len(s.pixels) for s in sets)
+        self.terms = "; ".join(dict.fromkeys(s.terms for s in sets if s.terms))
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The step's LR and HR patches, uint8 RGB."""
@@ -113,6 +116,7 @@ class DeviceSource:
                 "data.source = 'device' (JPEG's blocks); correct the recipe"
             )
         self.pictures, self.scale, self.data, self.seed = len(faces.pixels), scale, data, seed
+        self.terms = faces.terms
         self._size = faces.pixels.shape[1:3]
         self._pixels = ops.convert_to_tensor(faces.pixels)
         self._degrade = Degrade(scale, degrade, seed)
@@ -144,13 +148,15 @@ class FileSource:
     other backends a thread does the same with OpenCV.
     """
 
-    def __init__(self, pairs: list[tuple[Path, Path]], data: DataConfig, seed: int) -> None:
+    def __init__(
+        self, pairs: list[tuple[Path, Path]], data: DataConfig, seed: int, terms: str = ""
+    ) -> None:
         if len(pairs) < data.batch:
             raise DataError(
                 f"data set: holds {len(pairs)} pairs, wanted at least data.batch = {data.batch}; "
                 "lower it or add pictures"
             )
-        self.pairs, self.data, self.seed = pairs, data, seed
+        self.pairs, self.data, self.seed, self.terms = pairs, data, seed, terms
         self.pictures = len(pairs)
         self.steps_per_epoch = len(pairs) // data.batch
 
@@ -210,7 +216,8 @@ def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
     """
     data, scale, seed = recipe.data, recipe.generator.scale, recipe.loop.seed
     if data.source == "files":
-        return FileSource(open_dataset(dataset, scale=scale).pairs("train"), data, seed)
+        paired = open_dataset(dataset, scale=scale)
+        return FileSource(paired.pairs("train"), data, seed, str(paired.card.get("terms", "")))
     least = data.patch_px * scale
     faces = load_dataset(dataset, least)
     if data.source == "device":

@@ -20,6 +20,7 @@ def export_run(
     name: str | None,
     command: str,
     pictures: str,
+    terms: str,
     seconds: float,
     figures: dict[str, float],
 ) -> Path:
@@ -27,6 +28,7 @@ def export_run(
 
     Args:
         pictures: the data in words.
+        terms: of use of the data, which bind the weights too; empty where there are none.
         seconds: training time.
         figures: of the last validation; stored under "validation_…" names.
     """
@@ -46,10 +48,8 @@ def export_run(
         source = averages.get(variable.path) if use_average else None
         variable.assign((source if source is not None else trained[variable.path]).value)
     degrade, data = recipe.degrade, recipe.data
-    words = (
-        f"{pictures}{' and of ' + ', '.join(Path(e).name for e in data.extra) if data.extra else ''}"
-        f"; {degrade.share:.0%} of the patches degraded"
-    )
+    more = f" and of {', '.join(Path(e).name for e in data.extra)}" if data.extra else ""
+    words = f"{pictures}{more}; {degrade.share:.0%} of the patches degraded"
     write_export(
         folder,
         model,
@@ -64,6 +64,8 @@ def export_run(
                 "seed": recipe.loop.seed,
                 "duration_s": round(seconds, 1),
             },
+            "licence": "see the terms of the data" if terms else "Apache-2.0",
+            "terms": f"trained on {terms}" if terms else "",
             "figures": {f"validation_{k}": round(v, 4) for k, v in figures.items()},
         },
     )

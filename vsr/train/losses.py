@@ -31,17 +31,33 @@ def pixel_loss(sr: Any, hr: Any, luma_share: float = 0.5) -> Any:
     return (1 - luma_share) * colour + luma_share * luma
 
 
-def content_loss(sr: Sequence[Any], hr: Sequence[Any]) -> Any:
-    """Squared difference of features relative to the real picture's, mean over the layers.
+def content_loss(sr: Sequence[Any], hr: Sequence[Any], distance: str = "cosine") -> Any:
+    """Distance of features from the real picture's, mean over the layers.
 
-    SRGAN's VGG loss (equation 5) with each layer divided by its own energy: weights then mean
-    the same for every feature network and every layer.
+    Args:
+        sr: one tensor ``(B, h, w, C)`` per layer; ``hr``: the same of the real picture.
+        distance: "relative" is SRGAN's squared difference (equation 5), each layer divided by
+            its own energy, so that weights mean the same for every network and layer; "cosine"
+            is one minus the cosine of the channel vectors, mean over places (half of LPIPS'
+            unweighted distance, Zhang et al., CVPR 2018): flat regions count like textured ones.
     """
+    measure = _cosine if distance == "cosine" else _relative
     total = 0.0
     for made, real in zip(sr, hr, strict=True):
-        made, real = ops.cast(made, "float32"), ops.cast(ops.stop_gradient(real), "float32")
-        total += ops.mean(ops.square(made - real)) / (ops.mean(ops.square(real)) + 1e-6)
+        real = ops.cast(ops.stop_gradient(real), "float32")
+        total += measure(ops.cast(made, "float32"), real)
     return total / len(sr)
+
+
+def _relative(made: Any, real: Any) -> Any:
+    return ops.mean(ops.square(made - real)) / (ops.mean(ops.square(real)) + 1e-6)
+
+
+def _cosine(made: Any, real: Any) -> Any:
+    dot = ops.sum(made * real, axis=-1)
+    # inside the root: its slope is infinite at 0, where all channels may be switched off
+    norms = ops.sqrt(ops.sum(ops.square(made), axis=-1) * ops.sum(ops.square(real), axis=-1) + 1e-4)
+    return ops.mean(1.0 - dot / norms)
 
 
 def generator_loss(fake: Any) -> Any:

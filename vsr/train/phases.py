@@ -11,9 +11,9 @@ from typing import Any
 import keras
 
 from vsr.models.discriminator import build_discriminator
+from vsr.models.features import build_features
 from vsr.models.generator import build_generator
 from vsr.train.backend import compile_step, value_and_grad
-from vsr.train.features import build_features
 from vsr.train.losses import content_loss, discriminator_loss, generator_loss, pixel_loss
 from vsr.train.recipe import OptimiserConfig, TrainRecipe
 
@@ -95,6 +95,7 @@ class PixelPhase:
             parts["content"] = content_loss(
                 _listed(self.features(sr, training=False)),
                 _listed(self.features(hr, training=False)),
+                weights.content_distance,
             )
             total = total + weights.content * parts["content"]
         return total, {**parts, "loss": total}, sr

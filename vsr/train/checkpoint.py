@@ -14,6 +14,8 @@ import numpy as np
 
 from vsr.core.errors import DataError, OutputError
 
+ops: Any = keras.ops  # its stubs know tensors of no backend
+
 _META = "meta.json"
 
 
@@ -31,7 +33,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], meta: Mapping[str, Any
     Raises:
         OutputError: the disk is full or not writable; an older checkpoint is left as it is.
     """
-    arrays = {name: keras.ops.convert_to_numpy(v.value) for name, v in state.items()}
+    arrays = {name: ops.convert_to_numpy(v.value) for name, v in state.items()}
     floats = (a for a in arrays.values() if np.issubdtype(a.dtype, np.floating))
     if not all(np.isfinite(a).all() for a in floats):
         return False

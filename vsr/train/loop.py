@@ -28,6 +28,8 @@ from vsr.train.pictures import save_curves, save_grid
 from vsr.train.recipe import OptimiserConfig, TrainRecipe
 from vsr.train.validate import ValidationSet, open_validation
 
+ops: Any = keras.ops  # its stubs know tensors of no backend
+
 CHECKPOINT = "checkpoint.npz"
 _MEASURES = ["psnr", "ssim", "gain", "gain_degraded"]
 _GRID_FACES = 6
@@ -224,8 +226,8 @@ class _Session:
         save_grid(folder / f"step-{self.step:07d}.png", columns)
 
     def _upscale(self, lr: np.ndarray) -> np.ndarray:
-        unit = keras.ops.convert_to_tensor(lr.astype(np.float32) / 127.5 - 1.0)
-        sr = keras.ops.convert_to_numpy(self.phase.predict(unit))
+        unit = ops.convert_to_tensor(lr.astype(np.float32) / 127.5 - 1.0)
+        sr = ops.convert_to_numpy(self.phase.predict(unit))
         return np.clip(np.rint((sr + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
@@ -260,7 +262,7 @@ def averaged(phase: PixelPhase) -> Iterator[None]:
     if phase.recipe.optimiser.ema == 0:
         yield
         return
-    kept = [keras.ops.convert_to_numpy(v.value) for v in phase.variables]
+    kept = [ops.convert_to_numpy(v.value) for v in phase.variables]
     for variable, average in zip(phase.variables, phase.average, strict=True):
         variable.assign(average.value)
     try:
@@ -272,7 +274,7 @@ def averaged(phase: PixelPhase) -> Iterator[None]:
 
 def _means(losses: list[dict[str, Any]]) -> dict[str, float]:
     names = losses[0]
-    values = {n: [float(keras.ops.convert_to_numpy(row[n])) for row in losses] for n in names}
+    values = {n: [float(ops.convert_to_numpy(row[n])) for row in losses] for n in names}
     return {name: float(np.mean(numbers)) for name, numbers in values.items()}
 
 

@@ -163,7 +163,7 @@ def build_phase(recipe: TrainRecipe) -> PixelPhase:
     return GanPhase(recipe) if recipe.loss.adversarial > 0 else PixelPhase(recipe)
 
 
-def _adam(config: OptimiserConfig, rate: float, variables: list[Any]) -> keras.Optimizer:
+def _adam(config: OptimiserConfig, rate: float, variables: list[Any]) -> Any:
     optimiser = keras.optimizers.Adam(
         rate, beta_1=config.beta_1, beta_2=config.beta_2, global_clipnorm=config.clip_norm
     )

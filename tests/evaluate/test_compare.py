@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from vsr.cli.evaluate import app
 from vsr.core.errors import DataError, OutputError, UsageError
 from vsr.core.progress import Progress
-from vsr.evaluate.compare import CompareConfig, Score, compare_on
+from vsr.evaluate.compare import CompareConfig, Comparison, Score, compare_on
 from vsr.evaluate.metrics import psnr_y
 from vsr.evaluate.table import markdown
 from vsr.evaluate.validation import PROTOCOLS, find_faces, make_pair
@@ -91,6 +91,19 @@ def test_other_scales(celeba: Path, scale: int) -> None:
     comparison = compare_on(celeba, [InterpolationUpscaler("lanczos", scale)], cfg)
     assert comparison.row("lanczos", "clean").gains["psnr"].mean > 0
     assert f"{128 // scale} to 128 pixels" in markdown(comparison)
+
+
+def test_a_comparison_survives_json(celeba: Path) -> None:
+    comparison = compare_on(celeba, [], CompareConfig(measures=FAST, limit=2))
+    again = Comparison.from_dict(json.loads(json.dumps(comparison.to_dict())))
+    assert again == comparison
+    figures = again.figures("bicubic")
+    assert figures["psnr_gain_db"] == 0
+    assert figures["degraded_ssim"] < figures["ssim"]
+    with pytest.raises(UsageError, match="holds bicubic, not 'nobody'"):
+        again.figures("nobody")
+    with pytest.raises(DataError, match="vsr evaluate models --json"):
+        Comparison.from_dict({"rows": 3})
 
 
 def test_markdown_is_a_table(celeba: Path) -> None:

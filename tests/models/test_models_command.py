@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vsr.cli.models import app
-from vsr.core.errors import InputError, ModelError
+from vsr.core.errors import DataError, InputError, ModelError, UsageError
 from vsr.models.registry import STORE, default_model
 
 
@@ -44,15 +44,38 @@ def test_show(user_models: Path) -> None:
 
 
 def test_add(user_models: Path, run_folder: Path, tmp_path: Path) -> None:
-    table = tmp_path / "table.md"
-    table.write_text("| a | b |\n")
-    text = _run("add", str(run_folder), "--comparison", str(table))
+    text = _run("add", str(run_folder))
     assert "--model tiny-x2 --scale 2" in text
-    assert "| a | b |" in (user_models / "tiny-x2.md").read_text()
     added = json.loads(_run("add", str(run_folder), "--name", "b", "--to", str(tmp_path), "--json"))
     assert (added["name"], (tmp_path / "b.weights.h5").exists()) == ("b", True)
     with pytest.raises(ModelError, match="the name is taken"):
         _run("add", str(run_folder))
-    with pytest.raises(InputError, match="--comparison"):
-        _run("add", str(run_folder), "--name", "c", "--comparison", str(tmp_path / "none.md"))
+
+
+def test_add_with_a_comparison(user_models: Path, run_folder: Path, tmp_path: Path) -> None:
+    score = {"mean": 30.0, "error": 0.1, "count": 9}
+    rows = [
+        {"model": m, "condition": c, "scores": {"psnr": score}, "gains": {"psnr": score}}
+        for m in ("bicubic", "tiny-x2")
+        for c in ("clean", "degraded")
+    ]
+    values = {
+        "scale": 2,
+        "faces": 9,
+        "rows": [{**r, "same_person": None} for r in rows],
+        "skipped": [],
+    }
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(values))
+    added = json.loads(_run("add", str(run_folder), "--comparison", str(file), "--json"))
+    assert added["figures"]["degraded_psnr_gain_db"] == 30.0
+    assert "| tiny-x2 | 30.00 | +30.00 ± 0.10 |" in (user_models / "tiny-x2.md").read_text()
+    for text, error, words in (
+        ("{", InputError, "cannot be read as JSON"),
+        ("[]", DataError, "is not what 'vsr evaluate models --json' prints"),
+        (json.dumps({**values, "rows": []}), UsageError, "not 'c'; compare it first"),
+    ):
+        file.write_text(text)
+        with pytest.raises(error, match=words):
+            _run("add", str(run_folder), "--name", "c", "--comparison", str(file))
     assert not (user_models / "c.json").exists()

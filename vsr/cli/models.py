@@ -73,7 +73,7 @@ def add(
     ] = None,
     comparison: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.md", help="A table of 'vsr evaluate models' for the card."),
+        typer.Option(metavar="FILE.json", help="From 'vsr evaluate models --json': for the card."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a model of this name.")] = False,
     as_json: _Json = False,
@@ -82,17 +82,29 @@ def add(
 
     Example: `vsr models add runs/faces --name my-faces-x2`
     """
-    from vsr.core.errors import InputError
-    from vsr.models.export import add_model
+    from vsr.models.export import add_model, read_export
 
-    text = ""
+    measured: dict[str, Any] = {}
     if comparison is not None:
-        try:
-            text = comparison.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--comparison {comparison}: cannot be read ({error})") from None
-    spec = add_model(run, name=name, folder=to, overwrite=overwrite, comparison=text)
+        measured = _measured(comparison, name or read_export(run).name)
+    spec = add_model(run, name=name, folder=to, overwrite=overwrite, **measured)
     _added(spec, as_json)
+
+
+def _measured(path: Path, name: str) -> dict[str, Any]:
+    """The card's table and the spec's figures out of a comparison's JSON."""
+    import json
+
+    from vsr.core.errors import InputError
+    from vsr.evaluate.compare import Comparison
+    from vsr.evaluate.table import markdown
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"--comparison {path}: cannot be read as JSON ({error})") from None
+    comparison = Comparison.from_dict(values)
+    return {"figures": comparison.figures(name), "comparison": markdown(comparison)}
 
 
 def _added(spec: ModelSpec, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -111,23 +111,55 @@ class Comparison:
         base = self.row(BASELINE, row.condition).scores[measure].mean
         return row.scores[measure].mean / base if base else float("nan")
 
+    def figures(self, model: str) -> dict[str, float]:
+        """What a spec keeps of a model: "psnr_gain_db", "degraded_psnr_gain_db", …
+
+        Raises:
+            UsageError: the model was not compared.
+        """
+        kept: dict[str, float] = {}
+        for row in (row for row in self.rows if row.model == model):
+            prefix = "" if row.condition == "clean" else f"{row.condition}_"
+            for measure, score in row.scores.items():
+                kept[f"{prefix}{measure}"] = round(score.mean, 4)
+            if "psnr" in row.gains:
+                kept[f"{prefix}psnr_gain_db"] = round(row.gains["psnr"].mean, 3)
+            if "perceptual" in row.scores:
+                share = self.share_of_baseline(row, "perceptual")
+                kept[f"{prefix}perceptual_of_bicubic"] = round(share, 3)
+        if not kept:
+            compared = ", ".join(sorted({row.model for row in self.rows}))
+            raise UsageError(f"comparison: holds {compared}, not '{model}'; compare it first")
+        return kept
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {
-            "scale": self.scale,
-            "faces": self.faces,
-            "rows": [
-                {
-                    "model": row.model,
-                    "condition": row.condition,
-                    **{f"{k}": _values(v) for k, v in row.scores.items()},
-                    **{f"{k}_gain": _values(v) for k, v in row.gains.items()},
-                    "same_person": row.same_person,
-                }
-                for row in self.rows
-            ],
-            "skipped": list(self.skipped),
-        }
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Comparison:
+        """The reverse of `to_dict`.
+
+        Raises:
+            DataError: these are not its values.
+        """
+        try:
+            rows = tuple(
+                Row(
+                    model=row["model"],
+                    condition=row["condition"],
+                    scores={k: Score(**v) for k, v in row["scores"].items()},
+                    gains={k: Score(**v) for k, v in row["gains"].items()},
+                    same_person=row["same_person"],
+                )
+                for row in values["rows"]
+            )
+            return cls(values["scale"], values["faces"], rows, tuple(values["skipped"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"comparison: is not what 'vsr evaluate models --json' prints ({error!r}); "
+                "make it again"
+            ) from None
 
 
 def compare_on(
@@ -228,7 +260,3 @@ class _Judge:
         distances = self.values.get((model, condition, "identity"))
         same = None if distances is None else float(np.mean(np.array(distances) < SAME_PERSON))
         return Row(model, condition, scores, gains, same)
-
-
-def _values(score: Score) -> dict[str, float]:
-    return {"mean": score.mean, "error": score.error, "count": score.count}

@@ -53,6 +53,7 @@ def add_model(
     folder: Path | None = None,
     overwrite: bool = False,
     comparison: str = "",
+    figures: Mapping[str, float] | None = None,
 ) -> ModelSpec:
     """Registers the export of a training run.
 
@@ -61,7 +62,8 @@ def add_model(
         name: replaces the export's name.
         folder: where the three files go; the user's model folder by default.
         overwrite: replace a model of the same name there.
-        comparison: Markdown for the card, as 'vsr evaluate models' prints it.
+        comparison: Markdown table for the card.
+        figures: measured qualities, kept in the spec beside those of the export.
 
     Returns:
         The complete spec: hash, number of weights and error of bfloat16 filled in.
@@ -82,6 +84,7 @@ def add_model(
     load_weights(model, weights)  # measure what is stored, not what was trained
     spec = dataclasses.replace(
         draft,
+        figures={**draft.figures, **(figures or {})},
         weights_file=weights.name,
         weights_sha256=file_sha256(weights),
         parameters=int(sum(np.prod(v.shape) for v in model.weights)),
@@ -91,6 +94,15 @@ def add_model(
     (folder / f"{spec.name}.md").write_text(render_card(spec, comparison), encoding="utf-8")
     write_spec(spec, folder / f"{spec.name}.json")  # last: a spec stands for a complete model
     return spec
+
+
+def read_export(run: Path) -> ModelSpec:
+    """The spec of a run's export, not yet complete.
+
+    Raises:
+        ModelError: there is none, several, or it is damaged.
+    """
+    return _read_draft(run)[0]
 
 
 def bfloat16_error(model: keras.Model, spec: ModelSpec) -> float:

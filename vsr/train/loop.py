@@ -25,7 +25,7 @@ from vsr.train.export import export_run
 from vsr.train.log import RunLog
 from vsr.train.phases import PixelPhase, build_phase
 from vsr.train.pictures import save_curves, save_grid
-from vsr.train.recipe import OptimiserConfig, TrainRecipe
+from vsr.train.recipe import OptimiserConfig, TrainRecipe, train_recipe_from_dict
 from vsr.train.validate import ValidationSet, open_validation
 
 ops: Any = keras.ops  # its stubs know tensors of no backend
@@ -284,11 +284,10 @@ def _open_run(run: Path, recipe: TrainRecipe) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
         if path.is_file() and (run / CHECKPOINT).is_file():
-            known = json.loads(path.read_text(encoding="utf-8"))
-            for table, values in wanted.items():
-                if table not in ("loop", "name") and known.get(table) != json.loads(
-                    json.dumps(values)
-                ):
+            # through the recipe: keys that the run's version did not have yet take their defaults
+            known = train_recipe_from_dict(json.loads(path.read_text(encoding="utf-8")), path)
+            for table, values in known.to_dict().items():
+                if table not in ("loop", "name") and values != wanted[table]:
                     raise UsageError(
                         f"{run}: holds a run whose [{table}] differs from the recipe's; "
                         "choose another folder, or the recipe in its recipe.json"

@@ -27,7 +27,7 @@ class PixelPhase:
         self.recipe = recipe
         self.generator = build_generator(recipe.generator)
         self.variables = self.generator.trainable_variables
-        self.optimiser = _adam(recipe.optimiser, recipe.optimiser.rate, self.variables)
+        self.optimiser = _optimiser(recipe.optimiser, recipe.optimiser.rate, self.variables)
         # through numpy: Keras would share a backend variable that it is given as initial value
         self.average = [
             keras.Variable(ops.convert_to_numpy(v.value), name=f"ema_{v.name}")
@@ -113,7 +113,7 @@ class GanPhase(PixelPhase):
         self.discriminator = build_discriminator(recipe.discriminator)
         rate = recipe.optimiser.discriminator_rate
         self.critic_variables = self.discriminator.trainable_variables
-        self.critic_optimiser = _adam(recipe.optimiser, rate, self.critic_variables)
+        self.critic_optimiser = _optimiser(recipe.optimiser, rate, self.critic_variables)
         super().__init__(recipe)
 
     @property
@@ -163,8 +163,14 @@ def build_phase(recipe: TrainRecipe) -> PixelPhase:
     return GanPhase(recipe) if recipe.loss.adversarial > 0 else PixelPhase(recipe)
 
 
-def _adam(config: OptimiserConfig, rate: float, variables: list[Any]) -> Any:
-    optimiser = keras.optimizers.Adam(
+def _optimiser(config: OptimiserConfig, rate: float, variables: list[Any]) -> Any:
+    # only kinds whose whole state is in `variables`, or a checkpoint would lack some (Nadam's does)
+    kinds = {
+        "adam": keras.optimizers.Adam,
+        "adamax": keras.optimizers.Adamax,
+        "lion": keras.optimizers.Lion,
+    }
+    optimiser = kinds[config.kind](
         rate, beta_1=config.beta_1, beta_2=config.beta_2, global_clipnorm=config.clip_norm
     )
     optimiser.build(variables)

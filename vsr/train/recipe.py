@@ -101,8 +101,11 @@ class LossConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimiserConfig:
-    """Adam with warm-up and a cosine that ends at ``final_share`` of the rate."""
+    """Which optimiser, and its rate: warm-up, then a cosine that ends at ``final_share`` of it."""
 
+    kind: Literal["adam", "adamax", "lion"] = "adam"
+    """"adam" and "adamax": Kingma and Ba (ICLR 2015); "lion": Chen et al. (NeurIPS 2023), which
+    wants a rate three to ten times smaller"""
     rate: float = 7e-4
     discriminator_rate: float = 1e-4
     beta_1: float = 0.9

@@ -14,6 +14,7 @@ from vsr.core.errors import FfmpegError, InputError
 from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.damage import DamageLog, shorter_than_promised
+from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
@@ -206,6 +207,8 @@ class VideoReader:
         rgb = np.empty((info.height, info.width, 3), np.uint16 if info.bit_depth > 8 else np.uint8)
         if not _fill(process, _RGB, rgb):
             return None, None
+        if rgb.dtype == np.uint16 and not is_rgb(info.pix_fmt):
+            _to_full_scale(rgb)
         if self._canvas is None:
             return rgb, None
         width, height = info.width * self._scale, info.height * self._scale
@@ -275,6 +278,12 @@ class VideoReader:
                 f"{info.container} stores no presentation times for {info.codec}: "
                 f"a constant {float(info.frame_rate or 0):g} fps was taken"
             )
+
+
+def _to_full_scale(rgb: np.ndarray) -> None:
+    """Stretch in place: ffmpeg's Y'CbCr -> RGB of 16 bit puts white at 255 * 256, not 65535."""
+    np.minimum(rgb, 255 * 256, out=rgb)
+    rgb += rgb >> 8
 
 
 def _fill(process: FfmpegProcess, pipe: int, array: np.ndarray) -> bool:

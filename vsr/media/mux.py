@@ -94,8 +94,9 @@ def _end_on_time(info: VideoInfo, rate: Fraction | None, shift_s: Fraction) -> d
     if rate is not None:
         # After thinning the last picture kept may be the last but one.
         last = min(last, end - int(Fraction(3, 2) / rate / info.time_base))
+    # pts and dts are named because setts would otherwise make them equal, B-frames or not.
     at_end = f"gte(PTS\\,{last})*lt(PTS\\,{end})"
-    return {"bsf:v:0": f"setts=duration=if({at_end}\\,{end}-PTS\\,DURATION)"}
+    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration=if({at_end}\\,{end}-PTS\\,DURATION)"}
 
 
 def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction):

@@ -102,7 +102,7 @@ def _unreadable(path: Path, lines: Sequence[str]) -> str:
     text = "\n".join(lines)
     if _is_text(path):
         return f"{path}: is a text file, wanted a video; check the name, or fetch the file again"
-    if "moov atom not found" in text:
+    if "moov atom not found" in text and _starts_like_mp4(path):
         return (
             f"{path}: the mp4 has no index (moov atom): the recording was cut off before it was "
             "finished; repair it with a recovery tool or record it again"
@@ -119,6 +119,12 @@ _REASONS = (
     "End of file",
     "Input/output error",
 )
+
+
+def _starts_like_mp4(path: Path) -> bool:
+    """Whether the first box is one that QuickTime files begin with (ffmpeg goes by the name)."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] in (b"ftyp", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 
 def _is_text(path: Path) -> bool:

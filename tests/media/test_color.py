@@ -1,0 +1,155 @@
+"""What the decoder hands out is the source's picture, and what lies outside faces is ffmpeg's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vsr.core.color import PIXEL_FORMATS, rgb_to_yuv
+from vsr.media.convert import from_rgb
+from vsr.media.decode import DecodeConfig, VideoReader
+from vsr.media.graph import LANCZOS_FLAGS
+from vsr.media.probe import probe
+
+
+def psnr(a: np.ndarray, b: np.ndarray, peak: float = 255) -> float:
+    error = float(np.mean((a.astype(np.float64) - b) ** 2))
+    return np.inf if error == 0 else 10 * np.log10(peak**2 / error)
+
+
+def luma(samples: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Y of flat yuv420p pictures, (N, height, width)."""
+    size = PIXEL_FORMATS["yuv420p"].samples(width, height)
+    return samples.reshape(-1, size)[:, : width * height].reshape(-1, height, width)
+
+
+@pytest.mark.parametrize("name", ["r30.mp4", "full.mp4", "odd.mkv", "odd444.mkv", "ten.mp4"])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_job_without_faces_is_ffmpegs_own_lanczos_resize(clips, referee, tmp_path, name, scale):
+    source, out = clips(name), tmp_path / "out.mp4"
+    job = referee.job(source, out, scale=scale, crf=0)
+    width, height = job.info.width * scale, job.info.height * scale
+    ours = referee.raw(out, "yuv420p")
+    same = referee.raw(source, "yuv420p", f"scale={width}:{height}:flags={LANCZOS_FLAGS}")
+    assert np.array_equal(ours, same)
+    plain = referee.raw(source, "yuv420p", f"scale={width}:{height}:flags=lanczos")
+    assert psnr(luma(ours, width, height), luma(plain, width, height)) > 50
+
+
+def test_rgb_sources_become_limited_range_by_the_rule_and_say_so(clips, referee, tmp_path):
+    source, out = clips("rgb.mp4"), tmp_path / "out.mp4"
+    job = referee.job(source, out, crf=0)
+    assert (job.info.color.matrix, job.info.color.full_range) == ("bt601", False)
+    facts = referee.facts(out)
+    assert (facts.space, facts.range) == (6, 1)
+    back = referee.raw(out, "rgb24").reshape(-1, 240, 320, 3)
+    large = referee.raw(source, "rgb24", "scale=320:240:flags=lanczos").reshape(-1, 240, 320, 3)
+    flat = np.abs(np.diff(large[0].astype(int), axis=1)).max(axis=2)[:, :-4] < 4
+    error = np.abs(back[0].astype(int) - large[0])[:, : flat.shape[1]][flat]
+    assert np.median(error) <= 2
+
+
+@pytest.fixture(scope="module")
+def smooth(tmp_path_factory, referee):
+    """A soft, unsaturated picture: every colour lies inside RGB, so nothing is clipped."""
+    folder = tmp_path_factory.mktemp("smooth")
+
+    def make(name: str, pix_fmt: str, size: str, tags: str):
+        path = folder / name
+        hue = "geq=lum='120+40*sin(X/23)+15*cos(Y/17)':cb='128+20*sin(Y/31)':cr='128+20*cos(X/37)'"
+        referee.ffmpeg(
+            "-f", "lavfi", "-i", f"color=s={size}:r=5:d=0.4",
+            "-vf", f"format=yuv444p,{hue},format={pix_fmt},{tags}", "-c:v", "ffv1", path,
+        )  # fmt: skip
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "size", "tags", "matrix"),
+    [
+        ("yuv420p", "160x120", "null", "bt601"),
+        ("yuv420p", "1280x720", "null", "bt709"),
+        ("yuv420p", "160x120", "setparams=colorspace=bt709:range=tv", "bt709"),
+        ("yuv422p", "160x120", "setparams=colorspace=smpte170m", "bt601"),
+        ("yuv420p10le", "160x120", "setparams=colorspace=bt2020nc:range=tv", "bt2020"),
+        ("yuv444p10le", "160x120", "null", "bt601"),
+    ],
+)
+def test_rgb_converts_back_to_the_sources_luma(smooth, referee, pix_fmt, size, tags, matrix):
+    path = smooth(f"{pix_fmt}_{size}_{len(tags)}.mkv", pix_fmt, size, tags)
+    info = probe(path)
+    assert info.color.matrix == matrix
+    frame = next(iter(VideoReader(info)))
+    assert frame.rgb.dtype == (np.uint16 if info.bit_depth > 8 else np.uint8)
+    yuv = rgb_to_yuv(frame.rgb, info.color, info.bit_depth)
+    source = referee.raw(path, pix_fmt)[: info.width * info.height]
+    error = np.abs(yuv[..., 0] - source.reshape(info.height, info.width))
+    unit = 1 << (info.bit_depth - 8)
+    assert error.mean() < 0.5 * unit
+    assert np.percentile(error, 99) < 1.0 * unit
+
+
+def test_full_range_is_read_as_full_range(referee, tmp_path):
+    path = tmp_path / "full.mkv"
+    referee.ffmpeg(
+        "-f", "lavfi", "-i", "gradients=s=160x120:c0=black:c1=white:nb_colors=2:d=0.2:r=5",
+        "-vf", "scale=out_range=pc,format=yuvj420p", "-c:v", "mjpeg", "-q:v", "2", path,
+    )  # fmt: skip
+    info = probe(path)
+    assert info.color.full_range
+    frame = next(iter(VideoReader(info)))
+    gray = referee.raw(path, "yuvj420p")[: 160 * 120].reshape(120, 160)
+    assert np.abs(rgb_to_yuv(frame.rgb, info.color, 8)[..., 0] - gray).mean() < 0.6
+    assert frame.rgb.min() < 8
+    assert frame.rgb.max() > 247
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le"])
+def test_the_canvas_has_the_format_asked_for(clips, pix_fmt):
+    info = probe(clips("odd.mkv"))
+    reader = VideoReader(info, scale=2, canvas=PIXEL_FORMATS[pix_fmt], cfg=DecodeConfig())
+    canvas = next(iter(reader)).canvas
+    assert canvas is not None
+    assert (canvas.width, canvas.height, canvas.format.name) == (322, 242, pix_fmt)
+    y, u, _ = canvas.planes()
+    assert (y.shape, u.shape[::-1]) == ((242, 322), canvas.format.chroma_size(322, 242))
+    y[:] = 16  # the paste stage owns it
+
+
+@pytest.mark.parametrize("pix_fmt", list(PIXEL_FORMATS))
+@pytest.mark.parametrize("size", [(48, 64), (47, 63)])
+def test_from_rgb_agrees_with_ffmpegs_conversion(referee, tmp_path, pix_fmt, size):
+    import cv2
+
+    height, width = size
+    rows, columns = np.mgrid[0:height, 0:width]
+    rgb = np.stack([60 + columns * 2, 80 + rows * 2, 100 + (rows + columns) // 2], axis=-1).astype(
+        np.uint8
+    )
+    cv2.imwrite(str(tmp_path / "rgb.png"), rgb[..., ::-1])
+    format = PIXEL_FORMATS[pix_fmt]
+    from vsr.core.color import ColorSpec
+
+    ours = from_rgb(rgb, format, ColorSpec(matrix="bt709"))
+    theirs = referee.raw(
+        tmp_path / "rgb.png",
+        pix_fmt,
+        "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_inp",
+    )
+    error = np.abs(ours.buffer.astype(int) - theirs)
+    unit = 1 << (format.bit_depth - 8)
+    assert error.mean() < 0.6 * unit
+    assert error.max() <= 3 * unit
+
+
+def test_from_rgb_never_leaves_the_legal_codes():
+    from vsr.core.color import ColorSpec
+
+    extremes = np.array([[[0, 0, 0], [255, 255, 255]], [[255, 0, 0], [0, 0, 255]]], np.uint8)
+    picture = from_rgb(extremes, PIXEL_FORMATS["yuv444p"], ColorSpec(matrix="bt601"))
+    y, _, _ = picture.planes()
+    assert (y[0, 0], y[0, 1]) == (16, 235)
+    assert picture.buffer.min() >= 1
+    assert picture.buffer.max() <= 254

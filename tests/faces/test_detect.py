@@ -74,6 +74,16 @@ class TestSinglePicture:
         assert found[0].box.iou(box) > 0.6
         assert max(max(s) for s in detector.sizes) <= 1280
 
+    def test_a_face_that_fills_the_picture(
+        self, detector: Watched, background: Background, add_face: AddFace
+    ) -> None:
+        picture = background(1000, 1000)
+        box = add_face(picture, 500, 500, 780)
+        assert max((d.box.iou(box) for d in detector.detect(picture)), default=0) < 0.5
+        found = find_faces(picture, detector)
+        assert found[0].confidence >= 0.85
+        assert found[0].box.iou(box) > 0.6
+
     def test_second_look_is_surer_of_small_faces(
         self, detector: Watched, background: Background, add_face: AddFace
     ) -> None:

@@ -214,6 +214,20 @@ class TestBits:
         got = canvas.planes()[0][60:68, 60:68]
         assert np.abs(got - wanted[60:68, 60:68]).max() <= 1
 
+    def test_saturated_blue_does_not_wrap(self) -> None:
+        # full range: Cb of pure blue is 255.5, which rounds to one more than fits
+        rgb = np.zeros((64, 64, 3), np.uint8)
+        rgb[..., 2] = 255
+        fmt = PIXEL_FORMATS["yuv420p"]
+        canvas = YuvPicture(
+            np.full(fmt.samples(128, 128), 200, np.uint8), 128, 128, fmt, ColorSpec(full_range=True)
+        )
+        item = _crops(rgb, canvas, [Box(12, 12, 34, 40)], 2)
+        list(paste([_passed(item)], 2, CFG))
+        u = canvas.planes()[1]
+        assert u.min() >= 200
+        assert u[32, 32] == 255
+
 
 class TestBorders:
     @pytest.mark.parametrize(("cx", "cy"), [(6, 60), (122, 60), (60, 6), (60, 122)])

@@ -136,8 +136,11 @@ def _detail(lr: np.ndarray, sr: np.ndarray, window: Window, canvas: YuvPicture) 
     """What the generator knows beyond Lanczos, brought to the window's own size."""
     size = (sr.shape[1], sr.shape[0])
     plain = cv2.resize(lr, size, interpolation=cv2.INTER_LANCZOS4)
+    known = np.subtract(sr, plain, dtype=np.float32) / np.float32(np.iinfo(sr.dtype).max)
     color, depth = canvas.color, canvas.format.bit_depth
-    detail = rgb_to_yuv(sr, color, depth) - rgb_to_yuv(plain, color, depth)
+    # the conversion is affine: without its offset it holds for differences too
+    offset = rgb_to_yuv(np.zeros((1, 1, 3), np.float32), color, depth)
+    detail = rgb_to_yuv(known, color, depth) - offset
     target = (window.width, window.height)
     if size != target:
         way = cv2.INTER_AREA if target[0] < size[0] else cv2.INTER_CUBIC

@@ -71,7 +71,7 @@ def test_inputs_that_are_no_video(vsr, kind, tmp_path, ffmpeg, out):
     ("options", "words"),
     [
         (["--scale", "3"], ["3", "2", "4"]),
-        (["--scale", "two"], ["two"]),
+        (["--scale", "two"], ["--scale"]),
         (["--fps", "0"], ["fps", "0"]),
         (["--fps", "fast"], ["fps", "fast"]),
         (["--model", "srgann-x2"], ["srgann-x2", "vsr models list"]),

@@ -12,10 +12,12 @@ import sys
 import typer
 
 import vsr
-from vsr.cli import doctor, evaluate, images, models, pipelines, prepare, train
+from vsr.cli import doctor, evaluate, images, models, pipelines, prepare, train, tune
 from vsr.cli import run as run_command
 from vsr.cli.common import fail, state
 from vsr.core.errors import UsageError, VsrError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="vsr",
@@ -27,7 +29,7 @@ app = typer.Typer(
     "Start with:  `vsr run input.mp4 -o out.mp4`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run_command, images, prepare, train):
+for command in (run_command, images, prepare, train, tune):
     command.register(app)
 for name, group in (("evaluate", evaluate), ("models", models), ("pipelines", pipelines)):
     app.add_typer(group.app, name=name)
@@ -65,8 +67,7 @@ def main() -> None:
         fail(str(error))
         _leave(error.exit_code)
     except KeyboardInterrupt:
-        fail("interrupted; nothing was written under the output's name")
-        _leave(130)
+        code = INTERRUPTED
     except BrokenPipeError:
         _leave(141)
     except Exception as error:
@@ -80,6 +81,8 @@ def main() -> None:
         else:
             fail(f"{text} Try --help.")
         _leave(UsageError.exit_code)
+    if code == INTERRUPTED:  # Typer turns a KeyboardInterrupt into this code
+        fail("interrupted; nothing was written under the output's name")
     _leave(code if isinstance(code, int) else 0)
 
 

@@ -15,6 +15,7 @@ from vsr.models.features import build_features
 from vsr.models.generator import build_generator
 from vsr.train.backend import compile_step, value_and_grad
 from vsr.train.losses import content_loss, discriminator_loss, generator_loss, pixel_loss
+from vsr.train.optimiser import ConvMuon
 from vsr.train.recipe import OptimiserConfig, TrainRecipe
 
 ops: Any = keras.ops  # its stubs know tensors of no backend
@@ -169,6 +170,7 @@ def _optimiser(config: OptimiserConfig, rate: float, variables: list[Any]) -> An
         "adam": keras.optimizers.Adam,
         "adamax": keras.optimizers.Adamax,
         "lion": keras.optimizers.Lion,
+        "muon": ConvMuon,
     }
     optimiser = kinds[config.kind](
         rate, beta_1=config.beta_1, beta_2=config.beta_2, global_clipnorm=config.clip_norm

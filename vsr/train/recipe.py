@@ -103,9 +103,9 @@ class LossConfig:
 class OptimiserConfig:
     """Which optimiser, and its rate: warm-up, then a cosine that ends at ``final_share`` of it."""
 
-    kind: Literal["adam", "adamax", "lion"] = "adam"
+    kind: Literal["adam", "adamax", "lion", "muon"] = "adam"
     """"adam" and "adamax": Kingma and Ba (ICLR 2015); "lion": Chen et al. (NeurIPS 2023), which
-    wants a rate three to ten times smaller"""
+    wants a rate three to ten times smaller; "muon": `vsr.train.optimiser`, four times larger"""
     rate: float = 7e-4
     discriminator_rate: float = 1e-4
     beta_1: float = 0.9

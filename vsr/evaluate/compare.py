@@ -41,7 +41,8 @@ class CompareConfig:
     limit: int | None = None
     """faces in all, evenly spaced over the data set; None: every one"""
     feature_faces: int = 250
-    """how many of them also for "perceptual" and "identity", which cost most; 0 for all"""
+    """about how many of them also for "perceptual" and "identity", which cost most (whole
+    batches, evenly spaced); 0 for all"""
     seed: int = 0
     """of the noise on degraded faces"""
 
@@ -187,9 +188,8 @@ def compare_on(
     judge = _Judge(cfg, protocol, list(table.values()))
     done = 0
     every = max(1, round(len(paths) / (cfg.feature_faces or len(paths))))
-    for batch in batches(paths, protocol, BATCH, skipped, cfg.seed):
-        with_features = [(done + i) % every == 0 for i in range(len(batch))]
-        judge.add(batch, np.array(with_features))
+    for index, batch in enumerate(batches(paths, protocol, BATCH, skipped, cfg.seed)):
+        judge.add(batch, with_features=index % every == 0)
         done += len(batch)
         progress(Progress("comparing", done + len(skipped), len(paths), done, "images"))
     if done == 0:
@@ -214,25 +214,25 @@ class _Judge:
         if "identity" in self.cfg.measures:
             self.identity = IdentityDistance()
 
-    def add(self, batch: list[FacePair], chosen: np.ndarray) -> None:
-        """Measures a batch; ``chosen`` (bool per face) ones also by features."""
+    def add(self, batch: list[FacePair], *, with_features: bool) -> None:
+        """Measures a batch, by features too where asked for."""
         hr = np.stack([pair.hr for pair in batch])
-        judged = hr[chosen]
-        wants = bool(chosen.any())
-        seen = self.perceptual.features(judged) if self.perceptual and wants else None
-        faces = [self.identity.locate(h) for h in judged] if self.identity else []
-        persons = self.identity.describe(judged, faces) if self.identity and wants else None
+        perceptual = self.perceptual if with_features else None
+        identity = self.identity if with_features else None
+        seen = perceptual.features(hr) if perceptual else []
+        faces = [identity.locate(picture) for picture in hr] if identity else []
+        persons = identity.describe(hr, faces) if identity else None
         for condition in CONDITIONS:
             lr = np.stack([pair.lr[condition] for pair in batch])
             for upscaler in self.upscalers:
                 sr = upscaler(lr)
                 note = (upscaler.name, condition)
                 self._fidelity(note, sr, hr)
-                if self.perceptual and seen is not None:
-                    found = self.perceptual.between(self.perceptual.features(sr[chosen]), seen)
+                if perceptual:
+                    found = perceptual.between(perceptual.features(sr), seen)
                     self._note(note, "perceptual", found)
-                if self.identity and persons is not None:
-                    shift = self.identity.describe(sr[chosen], faces) - persons
+                if identity:
+                    shift = identity.describe(sr, faces) - persons
                     self._note(note, "identity", np.linalg.norm(shift, axis=1))
 
     def _fidelity(self, note: tuple[str, Condition], sr: np.ndarray, hr: np.ndarray) -> None:

@@ -25,7 +25,7 @@ class Krasserm:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         # it was trained with inputs in 0..1 and outputs in -1..1
-        y = np.asarray(self._model.predict_on_batch(batch.astype(np.float32) / 255.0))
+        y = np.asarray(self._model(batch.astype(np.float32) / 255.0, training=False))
         return np.clip(np.rint((y + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
@@ -48,4 +48,6 @@ def _load(model: keras.Model, path: Path) -> None:
 
 
 def _kind(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalpha())
+    """ "batch_normalization_v1_3" and "BatchNormalization" both give "batchnormalization"."""
+    letters = "".join(c for c in name.lower() if c.isalpha())
+    return letters.removesuffix("v") if letters.startswith("batch") else letters

@@ -25,7 +25,7 @@ class UpscalerJs:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         x = batch.astype(np.float32) / 255.0 * self._peak
-        y = np.asarray(self._model.predict_on_batch(x)) / self._peak * 255.0
+        y = np.asarray(self._model(x, training=False)) / self._peak * 255.0
         return np.clip(np.rint(y), 0, 255).astype(np.uint8)
 
 

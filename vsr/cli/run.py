@@ -48,7 +48,9 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="A name of 'vsr models list'.", rich_help_panel=_GROUP_FACES)
     ] = None,
-    scale: Annotated[int | None, typer.Option(help="2 or 4.", rich_help_panel=_GROUP_FACES)] = None,
+    scale: Annotated[
+        int | None, typer.Option(help="2 or 4 (the model's own).", rich_help_panel=_GROUP_FACES)
+    ] = None,
     crop: Annotated[
         str | None, typer.Option(help="native or canonical.", rich_help_panel=_GROUP_FACES)
     ] = None,
@@ -97,7 +99,7 @@ def run(
     ] = False,
 ) -> None:
     state.debug = state.debug or debug
-    options = {
+    options: dict[tuple[str, str], Any] = {
         ("upscale", "model"): model,
         ("upscale", "scale"): scale,
         ("upscale", "batch_size"): batch_size,
@@ -109,9 +111,12 @@ def run(
         ("encode", "crf"): crf,
         ("encode", "preset"): preset,
     }
+    from vsr.models.registry import get_spec
     from vsr.run.recipe import load_recipe, parse_overrides, with_output
     from vsr.run.restore import restore
 
+    if model not in (None, "auto") and scale is None:  # a named model brings its own scale
+        options["upscale", "scale"] = get_spec(model).scale
     changes: list[tuple[str, str, Any]] = [(*k, v) for k, v in options.items() if v is not None]
     recipe = load_recipe(pipeline, [*parse_overrides(sets or []), *changes])
     if output is not None:

@@ -1,5 +1,6 @@
 """Strict tables: what is wrong is named, what is right keeps its type."""
 
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from vsr.core.config import (
     parse_set,
     read_toml,
     to_table,
+    to_toml,
 )
 from vsr.core.errors import UsageError
 
@@ -63,6 +65,17 @@ def test_what_is_wrong_is_named(table, message):
 def test_a_table_survives_the_way_out_and_back():
     sample = Sample(model_file=None, sides=(1, 2))
     assert build(Sample, to_table(sample), "x") == sample
+
+
+def test_tables_survive_the_way_through_toml():
+    tables = {
+        "kind": "tune",
+        "empty": {},
+        "a": {"text": 'quote " and ü', "rate": 7e-05, "on": True, "sides": [1, 2], "b": {"c": 1}},
+    }
+    text = to_toml(tables)
+    assert tomllib.loads(text) == tables
+    assert "\n[a.b]\nc = 1\n" in text
 
 
 @pytest.mark.parametrize(

@@ -114,4 +114,4 @@ def _speed(p: Progress, seconds: float) -> str:
     rate = p.done / max(seconds, 1e-6)
     if p.unit == "frames":
         return f"{rate:.1f} fps, {p.faces} faces"
-    return f"{rate:.1f} {p.unit}/s"
+    return f"{rate:.1f} {p.unit}/s" if rate >= 0.1 else f"{60 * rate:.1f} {p.unit}/min"

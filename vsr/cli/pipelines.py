@@ -39,7 +39,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Print a recipe with every key, defaults included.  Example: `vsr pipelines show restore`"""
-    from vsr.core.config import describe, find_recipe
+    from vsr.core.config import describe, find_recipe, to_toml
 
     path = find_recipe(name)
     resolved = _resolve(path)
@@ -47,7 +47,7 @@ def show(
         emit_json(resolved)
         return
     typer.echo(f"# {describe(path)}")
-    typer.echo(_toml(resolved), nl=False)
+    typer.echo(to_toml(resolved), nl=False)
 
 
 @app.command()
@@ -64,24 +64,18 @@ def _resolve(path: Path) -> dict[str, Any]:
     from vsr.core.config import read_toml
 
     kind = read_toml(path).get("kind")
+    if kind in ("train", "tune"):
+        from vsr.models.backend import start_backend
+
+        start_backend()  # quietly, before these recipes import it
     if kind == "train":
         from vsr.train.recipe import check_recipe as check_train
 
         return check_train(path).to_dict()
+    if kind == "tune":
+        from vsr.train.tune.recipe import check_recipe as check_tune
+
+        return check_tune(path).to_dict()
     from vsr.run.recipe import check_recipe
 
     return check_recipe(path).to_dict()
-
-
-def _toml(tables: dict[str, Any]) -> str:
-    lines = [f"{k} = {_value(v)}" for k, v in tables.items() if not isinstance(v, dict)]
-    for name, table in tables.items():
-        if isinstance(table, dict):
-            lines += ["", f"[{name}]", *(f"{k} = {_value(v)}" for k, v in table.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)  # text, numbers, booleans, lists: TOML's own forms

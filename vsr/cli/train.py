@@ -53,14 +53,14 @@ def train(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     state.debug = state.debug or debug
+    from vsr.models.backend import start_backend
+
+    start_backend()  # quietly, before the recipe imports it
     from vsr.core.config import parse_set
+    from vsr.train.loop import train as run_training
     from vsr.train.recipe import load_train_recipe
 
     recipe = load_train_recipe(pipeline, [parse_set(text) for text in set_ or ()])
-    from vsr.models.backend import start_backend
-
-    start_backend()
-    from vsr.train.loop import train as run_training
 
     command = shlex.join(["vsr", *sys.argv[1:]])
     with _show_steps(quiet=quiet or as_json) as progress:

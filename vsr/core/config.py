@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import tomllib
 import types
 import typing
@@ -105,6 +106,24 @@ def to_table(config: Any) -> dict[str, Any]:
             value = list(value)
         table[f.name] = value
     return table
+
+
+def to_toml(tables: Mapping[str, Any], prefix: str = "") -> str:
+    """Nested plain values as TOML text; `read_toml` is the reverse.
+
+    prefix: of the tables' names, empty or ending in a dot.
+    """
+    # JSON's text, numbers, booleans and lists are TOML's own forms
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in tables.items()
+        if not isinstance(value, Mapping)
+    ]
+    parts = ["\n".join(lines) + "\n"] if lines else []
+    for name, table in tables.items():
+        if isinstance(table, Mapping):
+            parts.append(f"[{prefix}{name}]\n{to_toml(table, f'{prefix}{name}.')}")
+    return "\n".join(parts)
 
 
 def parse_set(assignment: str) -> tuple[str, str, Any]:

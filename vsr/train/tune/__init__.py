@@ -1,0 +1,1 @@
+"""Hyper-parameter search: many short training runs, the poor ones ended early."""

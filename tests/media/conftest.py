@@ -249,7 +249,13 @@ def picture_facts(path: Path) -> SimpleNamespace:
 
 
 def plain_job(
-    source: Path, out: Path, *, fps: str = "source", scale: int = 2, **encode: object
+    source: Path,
+    out: Path,
+    *,
+    fps: str = "source",
+    scale: int = 2,
+    tell_rate: bool = True,
+    **encode: object,
 ) -> SimpleNamespace:
     """decode -> encode, nothing in between: what every real job rests on.
 

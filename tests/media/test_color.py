@@ -118,6 +118,35 @@ def test_the_canvas_has_the_format_asked_for(clips, pix_fmt):
     y[:] = 16  # the paste stage owns it
 
 
+@pytest.mark.parametrize("change", [False, True])
+def test_picture_canvas_and_time_stay_together(clips, referee, tmp_path, change):
+    """Also where the picture's size changes in the middle, as broadcasts do."""
+    import cv2
+
+    path = clips("stream.ts")
+    if change:
+        later = tmp_path / "later.ts"
+        referee.ffmpeg(
+            "-f", "lavfi", "-i", "testsrc2=s=240x180:r=30:d=1", "-vf", "format=yuv420p",
+            "-c:v", "libx264", "-output_ts_offset", "2", later,
+        )  # fmt: skip
+        data = path.read_bytes() + later.read_bytes()
+        path = tmp_path / "changing.ts"
+        path.write_bytes(data)
+    info = probe(path)
+    worst = 0.0
+    frames = 0
+    for frame in VideoReader(info, canvas=PIXEL_FORMATS["yuv420p"]):
+        assert frame.canvas is not None
+        large = frame.canvas.planes()[0]
+        small = cv2.resize(large, (info.width, info.height), interpolation=cv2.INTER_AREA)
+        luma_of_rgb = rgb_to_yuv(frame.rgb, info.color, 8)[..., 0]
+        worst = max(worst, float(np.abs(small - luma_of_rgb).mean()))
+        frames += 1
+    assert frames == (66 if change else 36)
+    assert worst < 3
+
+
 @pytest.mark.parametrize("pix_fmt", list(PIXEL_FORMATS))
 @pytest.mark.parametrize("size", [(48, 64), (47, 63)])
 def test_from_rgb_agrees_with_ffmpegs_conversion(referee, tmp_path, pix_fmt, size):

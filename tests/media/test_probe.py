@@ -72,6 +72,14 @@ def test_colour_is_read_and_nothing_made_up(clips, name, matrix, full, space, ta
     assert (color.tag_space, color.tag_range) == (space, tag_range)
 
 
+def test_colours_that_are_not_ycbcr_are_refused(referee, tmp_path):
+    path = tmp_path / "ycgco.mp4"
+    tags = "format=yuv420p,setparams=colorspace=ycgco"
+    referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=0.2", "-vf", tags, path)
+    with pytest.raises(InputError, match="its pictures are ycgco, wanted Y'CbCr, RGB or grey"):
+        probe(path)
+
+
 def test_a_hostile_title_is_not_taken_for_a_stream(clips, referee, tmp_path):
     path = tmp_path / "title.mkv"
     fake = "x\n  Stream #0:0: Audio: mp3, 44100 Hz\nInput #0, hls, from 'y':"

@@ -99,7 +99,7 @@ class VideoReader:
     @property
     def expected_frames(self) -> int:
         """Number of frames that will be handed out if the source is whole."""
-        return int(np.count_nonzero(self._keep & self._in_window(self._scan.pts)))
+        return len(self._expected_times())
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -228,10 +228,12 @@ class VideoReader:
             at -= 1  # not in the list, as with MPEG program streams: the nearest
         return bool(self._keep[at])
 
-    def _in_window(self, pts: np.ndarray) -> np.ndarray:
+    def _expected_times(self) -> np.ndarray:
+        """Timestamps that the grid and the window keep, by the packets."""
+        times = self._scan.pts
         low = -(2**62) if self._first is None else self._first
         high = 2**62 if self._end is None else self._end
-        return (pts >= low) & (pts < high)
+        return times[self._keep & (times >= low) & (times < high)]
 
     def _step(self) -> int:
         """Usual distance of two frames in pts units."""
@@ -254,30 +256,44 @@ class VideoReader:
             )
         if code is None:
             return
-        times = self._scan.pts[self._keep & self._in_window(self._scan.pts)]
-        last = report.last_seconds or 0.0
-        step_s = float(self._step() * info.time_base)
-        if self._scan.complete:
-            missing = len(times) > 0 and last + 1.5 * step_s < float(times[-1] * info.time_base)
+        if self._breaks_off(code):
+            report.broken_at_s = (report.last_seconds or 0.0) + float(self._step() * info.time_base)
         else:
-            missing = report.frames_decoded < 0.95 * len(times)
-        cut = self._damage.cut_short or shorter_than_promised(info.path, info.container)
-        first_damage = self._damage.first_damage_s
-        if first_damage is not None and last - first_damage < max(_END_S, 40 * step_s):
-            cut = True
-        if missing or cut or code != 0:
-            report.broken_at_s = last + step_s
-        elif self._damage.damaged:
-            about = first_damage or 0.0
-            report.notices.append(
-                f"the source is damaged from about {about:.1f} s on ({self._damage.damaged} errors "
-                "while decoding); what could be decoded was kept"
-            )
+            report.notices.extend(self._losses())
         if not self._scan.timed:
             report.notices.append(
                 f"{info.container} stores no presentation times for {info.codec}: "
                 f"a constant {float(info.frame_rate or 0):g} fps was taken"
             )
+
+    def _breaks_off(self, code: int) -> bool:
+        """Whether pictures are missing at the source's end."""
+        last = self.report.last_seconds or 0.0
+        step_s = float(self._step() * self.info.time_base)
+        first_damage = self._damage.first_damage_s
+        if first_damage is not None and last - first_damage < max(_END_S, 40 * step_s):
+            return True
+        times = self._expected_times()
+        if self._scan.complete and len(times):
+            missing = last + 1.5 * step_s < float(times[-1] * self.info.time_base)
+        else:
+            missing = self.report.frames_decoded < 0.95 * len(times)
+        cut = shorter_than_promised(self.info.path, self.info.container)
+        return code != 0 or missing or cut or self._damage.cut_short
+
+    def _losses(self) -> list[str]:
+        """Notices about damage in the middle of a source that goes on behind it."""
+        notices = []
+        if self._damage.damaged:
+            notices.append(
+                f"the source is damaged from about {self._damage.first_damage_s or 0:.1f} s on "
+                f"({self._damage.damaged} errors while decoding); what could be decoded was kept"
+            )
+        total = len(self._expected_times())
+        lost = total - self.report.frames_kept
+        if self._scan.complete and lost > 0.02 * total:
+            notices.append(f"{lost} of {total} pictures could not be decoded")
+        return notices
 
 
 def _to_full_scale(rgb: np.ndarray) -> None:

@@ -44,7 +44,8 @@ class VideoWriter:
     with_streams: bring along the source's sound, subtitles, chapters and metadata.
     start_s, end_s: the window of the source (its own timestamps) that the pictures come
     from; with start_s the file begins at 0, else it keeps the source's timestamps.
-    frame_rate: nominal rate of the pictures; None: the source's.
+    frame_rate: nominal rate of the pictures (`VideoReader.frame_rate`, where a grid thinned
+    them); None: the source's.
 
     As a context manager it aborts on leaving, unless it was closed.
     Raises UsageError on an unknown suffix or a codec that doesn't fit, OutputError where

@@ -92,7 +92,7 @@ def _end_on_time(info: VideoInfo, rate: Fraction | None, shift_s: Fraction) -> d
     end = info.start_pts + round(Fraction(info.duration_s) / info.time_base) - shift
     last = info.last_pts - shift
     if rate is not None:
-        # After thinning the last picture kept may be the last but one.
+        # After thinning the last picture kept may be the last but one of the source.
         last = min(last, end - int(Fraction(3, 2) / rate / info.time_base))
     # pts and dts are named because setts would otherwise make them equal, B-frames or not.
     at_end = f"gte(PTS\\,{last})*lt(PTS\\,{end})"

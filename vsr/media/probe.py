@@ -175,7 +175,7 @@ def _assemble(
         rotation_deg=-round(banner.rotations.get(stream.index, 0.0) / 90) * 90 % 360,
         pix_fmt=first.pix_fmt,
         bit_depth=bit_depth_of(first.pix_fmt),
-        color=_color(first),
+        color=_color(path, first),
         sample_aspect=first.sample_aspect,
         time_base=scan.time_base,
         frame_rate=_frame_rate(first.frame_rate, scan),
@@ -198,13 +198,24 @@ _MATRICES: dict[str, Matrix] = {
 }
 
 
-def _color(first: FirstFrame) -> ColorSpec:
+_OTHER_SPACES = frozenset(
+    ("ycgco", "ycgco-re", "ycgco-ro", "ictcp", "smpte2085", "ipt-c2")
+)  # not Y'CbCr: faces could not be pasted in their colours
+
+
+def _color(path: Path, first: FirstFrame) -> ColorSpec:
     """The source's tags, and the rule for what it does not tag.
 
     Untagged material counts as BT.601 in standard definition and as BT.709 from 720 lines
     or 1280 columns on, the rule that players use; no tag is made up from it. RGB sources
     become limited-range Y'CbCr by the same rule, and that is tagged, since it is our doing.
+    Raises InputError where the colours are neither.
     """
+    if first.color_space in _OTHER_SPACES:
+        raise InputError(
+            f"{path}: its pictures are {first.color_space}, wanted Y'CbCr, RGB or grey; "
+            "convert it with ffmpeg's zscale first"
+        )
     hd = first.height >= 720 or first.width >= 1280
     by_size: Matrix = "bt709" if hd else "bt601"
     if is_rgb(first.pix_fmt):

@@ -97,6 +97,29 @@ def test_cover_art_stays_beside_the_picture(clips, referee, tmp_path):
     assert len(referee.pts(out)[0]) == 36
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_phones_own_titles_survive(clips, referee, tmp_path, suffix):
+    source, out = tmp_path / "phone.mov", tmp_path / f"out{suffix}"
+    titles = {
+        "com.apple.quicktime.make": "Maker",
+        "com.apple.quicktime.location.ISO6709": "+48.1-002.2/",
+        "title": "Beach",
+    }
+    given = [word for k, v in titles.items() for word in ("-metadata", f"{k}={v}")]
+    keys = ("-movflags", "use_metadata_tags")
+    referee.ffmpeg("-i", clips("r30.mp4"), "-c", "copy", *keys, *given, source)
+    referee.job(source, out)
+    with av.open(str(out)) as container:
+        found = {k.lower(): v for k, v in container.metadata.items()}
+    assert {k: found.get(k.lower()) for k in titles} == titles
+
+
+def test_plain_titles_stay_where_every_player_reads_them(clips, referee, tmp_path):
+    """Free keys replace the usual place for titles: only where they are needed."""
+    referee.job(clips("many.mp4"), tmp_path / "out.mp4")
+    assert b"mdta" not in (tmp_path / "out.mp4").read_bytes()
+
+
 def test_an_mp4s_brand_is_not_carried_into_mkv(clips, referee, tmp_path):
     referee.job(clips("r30.mp4"), tmp_path / "out.mkv")
     with av.open(str(tmp_path / "out.mkv")) as container:

@@ -100,6 +100,42 @@ def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan
     return plans, notices
 
 
+_MOV_TITLES = (
+    "title artist album_artist composer album date encoder comment genre copyright grouping "
+    "lyrics description synopsis show episode_id network keywords episode_sort season_number "
+    "media_type hd_video gapless_playback compilation track disc creation_time location "
+    "major_brand minor_version compatible_brands"
+)
+_MOV_TAGS = frozenset(_MOV_TITLES.split())
+"""titles that mp4 and mov have a place for"""
+
+
+def has_foreign_titles(info: VideoInfo) -> bool:
+    """Whether the source carries metadata that mp4 holds only as free keys.
+
+    Phones note maker, model and place under such names; ffmpeg drops them unless told to
+    write keys, which in turn some players don't read: so only where they are needed.
+    """
+    taken: list[bytes] = []
+
+    def build(fds: Sequence[int]) -> list[str]:
+        source = ffmpeg.input(f"file:{info.path.absolute()}", **SAFE_INPUT)
+        out = ffmpeg.output(source["99999?"], f"pipe:{fds[0]}", format="ffmetadata")
+        return out.global_args("-loglevel", "level+error").get_args()
+
+    run_ffmpeg(build, take=taken.append, timeout_s=120)
+    lines = iter(b"".join(taken).decode("utf-8", "replace").splitlines())
+    for line in lines:
+        if line.startswith("["):  # streams and chapters have their own
+            return False
+        key, equals, value = line.partition("=")
+        while value.endswith("\\") and (more := next(lines, None)) is not None:
+            value = more  # a value of several lines
+        if equals and not line.startswith(";") and key.lower().split("-")[0] not in _MOV_TAGS:
+            return True
+    return False
+
+
 def _comes_along(stream: StreamInfo, container: Container) -> bool:
     if stream.kind in ("audio", "subtitle"):
         return True

@@ -16,7 +16,13 @@ from vsr.core.errors import FfmpegError, OutputError, UsageError
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, choose_format
-from vsr.media.containers import CONTAINERS, StreamPlan, container_for, plan_streams
+from vsr.media.containers import (
+    CONTAINERS,
+    StreamPlan,
+    container_for,
+    has_foreign_titles,
+    plan_streams,
+)
 from vsr.media.mux import cut_arguments, encode_arguments
 from vsr.media.nut import NutMuxer
 from vsr.media.process import FfmpegProcess, describe_exit, run_ffmpeg, was_killed
@@ -80,6 +86,7 @@ class VideoWriter:
         self._plans: list[StreamPlan] = []
         if with_streams:
             self._plans, self._notices = plan_streams(info, self._container)
+        self._free_titles = with_streams and self._container.is_mov and has_foreign_titles(info)
         self._shift_s = self._choose_shift()
         self._shift = round(self._shift_s / info.time_base)
         self._rate = frame_rate or info.frame_rate
@@ -239,6 +246,7 @@ class VideoWriter:
             window=self._window,
             shift_s=self._shift_s,
             rate=self._rate,
+            free_titles=self._free_titles,
         )
 
     def _check_count(self) -> None:
@@ -258,7 +266,12 @@ class VideoWriter:
         end = max(end_s, (self._last_pts - self._shift + 1) * tb)
         whole = self._partial.with_name(f".{self._out.stem}.partial2{self._partial.suffix}")
         arguments = cut_arguments(
-            self._partial, whole, container=self._container, time_base=tb, end_s=float(end)
+            self._partial,
+            whole,
+            container=self._container,
+            time_base=tb,
+            end_s=float(end),
+            free_titles=self._free_titles,
         )
         try:
             code, process = run_ffmpeg(lambda _: arguments)

@@ -19,7 +19,7 @@ _NO_STREAM = "99999?"
 """maps nothing, yet makes the source an input that metadata and chapters are taken from"""
 
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")
-"""an mp4's description of itself, which would be a lie in another container"""
+"""an mp4's description of itself, which would be a lie in another file"""
 
 
 def encode_arguments(
@@ -33,12 +33,14 @@ def encode_arguments(
     window: tuple[float | None, float | None],
     shift_s: Fraction,
     rate: Fraction | None,
+    free_titles: bool = False,
 ) -> list[str]:
     """ffmpeg's arguments to encode the NUT stream on stdin into ``out``.
 
     plans: what happens to the source's streams; None: neither streams nor metadata of it.
     window: (start, end) in the source's own seconds. shift_s: taken off its timestamps.
-    rate: nominal frames per second of the pictures.
+    rate: nominal frames per second of the pictures. free_titles: write metadata under its
+    own names into mp4 and mov.
     """
     pictures = ffmpeg.input(
         "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
@@ -58,6 +60,8 @@ def encode_arguments(
         options["vf"] = tags
     if container.is_mov:
         options["video_track_timescale"] = info.time_base.denominator
+        if free_titles:
+            options["movflags"] = "use_metadata_tags"
     if window[1] is not None:
         end = first_tick(window[1], info.time_base) * info.time_base
         options["to"] = f"{float(end - shift_s):.6f}"
@@ -72,7 +76,7 @@ def encode_arguments(
     output = ffmpeg.output(*streams, target, **options)
     log = ("-loglevel", "level+warning", "-stats", "-stats_period", "3600")
     arguments = output.overwrite_output().global_args(*log).get_args()
-    if plans is not None and not container.is_mov:
+    if plans is not None:
         # Repeated options are beyond the builder: they go right before the output's name.
         blank = [word for key in _BRANDS for word in ("-metadata", f"{key}=")]
         at = arguments.index(target)
@@ -125,12 +129,20 @@ def _stream_options(info: VideoInfo, kept: Sequence[StreamPlan]) -> dict[str, ob
 
 
 def cut_arguments(
-    whole: Path, out: Path, *, container: Container, time_base: Fraction, end_s: float
+    whole: Path,
+    out: Path,
+    *,
+    container: Container,
+    time_base: Fraction,
+    end_s: float,
+    free_titles: bool = False,
 ) -> list[str]:
     """ffmpeg's arguments to copy a finished file without what lies at or after ``end_s``."""
     options: dict[str, object] = {"format": container.muxer, "codec": "copy", "map": "0"}
     if container.is_mov:
         options["video_track_timescale"] = time_base.denominator
+        if free_titles:
+            options["movflags"] = "use_metadata_tags"
     source = ffmpeg.input(f"file:{whole.absolute()}", copyts=None, **SAFE_INPUT)
     output = ffmpeg.output(source, f"file:{out.absolute()}", to=f"{end_s:.6f}", **options)
     return output.overwrite_output().global_args("-loglevel", "level+warning").get_args()

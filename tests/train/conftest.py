@@ -15,6 +15,7 @@ TINY: dict[str, dict[str, Any]] = {
     "data": {"patch_px": 16, "batch": 2, "fixed_px": 48, "smallest_px": 40, "validation": 3},
     "generator": {"filters": 8, "blocks": 1},
     "discriminator": {"side": 32, "filters": 4, "dense": 16, "blocks": 4},
+    "optimiser": {"kind": "adam", "rate": 7e-4},
     "loop": {
         "steps": 8, "validate_every": 4, "checkpoint_every": 4, "log_every": 2,
         "grid_steps": [1, 4], "precision": "float32", "tensorboard": False,

@@ -10,12 +10,14 @@ from vsr.core.errors import UsageError
 from vsr.train.backend import prepare_backend
 from vsr.train.checkpoint import load_checkpoint, save_checkpoint
 from vsr.train.loop import train
+from vsr.train.optimiser import ConvMuon
 from vsr.train.phases import PixelPhase
 
 CLASSES = {
     "adam": keras.optimizers.Adam,
     "adamax": keras.optimizers.Adamax,
     "lion": keras.optimizers.Lion,
+    "muon": ConvMuon,
 }
 
 

@@ -1,0 +1,294 @@
+"""`vsr tune` for real: trials train in processes of their own, are killed, and go on."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from vsr.cli.pipelines import app as pipelines_app
+from vsr.core.config import to_toml
+from vsr.core.errors import DataError, OutputError, UsageError, VsrError
+from vsr.train.loop import CHECKPOINT, train
+from vsr.train.recipe import TrainRecipe, load_train_recipe
+from vsr.train.tune.recipe import TuneRecipe, load_tune_recipe
+from vsr.train.tune.study import tune
+from vsr.train.tune.trial import Place, Trainer, run_trial, short_recipe
+
+# factor 2, two lengths: two short trials, the better one again with twice the steps
+SEARCH = {"steps": 60, "rungs": 2, "factor": 2, "trials": 3, "measure": "gain", "seed": 1}
+# whatever is drawn, the second trial diverges
+SPACE = {"generator": {"filters": [8, 12]}, "optimiser": {"rate": [1e18, 1e19]}}
+BASE = {
+    "loop": {"log_every": 5},
+    "optimiser": {"rate": 3e-3, "warmup_steps": 5},
+    "degrade": {"share": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A study that was killed in its third trial, and taken up again."""
+
+    study: Path
+    file: Path
+    in_use: str
+    """what another search in the same folder was told meanwhile"""
+    steps_before: int
+    """of the killed trial"""
+    answer: dict[str, Any]
+    """of the second start, from --json"""
+    notes: str
+    """on stderr of the first start"""
+
+    @property
+    def recipe(self) -> TuneRecipe:
+        return load_tune_recipe(str(self.file))
+
+
+def command(story_file: Path, dataset: Path, study: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "vsr", "tune", str(dataset), "-o", str(study),
+            "--pipeline", str(story_file), *options]  # fmt: skip
+
+
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 240
+    while not what():
+        assert process.poll() is None, "the search ended early"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def story(tiny, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("tune")
+    file, study = folder / "mine.toml", folder / "study"
+    (folder / "base.toml").write_text(to_toml(tiny(**BASE).to_dict()))
+    tables = {"kind": "tune", "base": "base.toml", "search": SEARCH, "space": SPACE}
+    file.write_text(to_toml(tables))
+
+    third = study / "trials" / "003"
+    with (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(command(file, dataset, study), stderr=stderr)
+    wait_for((third / CHECKPOINT).is_file, process)
+    trial = psutil.Process(process.pid).children()[0]
+    trial.suspend()  # so that it outlives its search for sure
+    process.kill()
+    process.wait()
+    with (third / "log.csv").open() as log:
+        steps = max(int(row["step"]) for row in csv.DictReader(log))
+    with pytest.raises(UsageError) as caught:
+        tune(load_tune_recipe(str(file)), dataset, study)
+    trial.kill()
+    psutil.wait_procs([trial], timeout=30)
+
+    again = subprocess.run(
+        command(file, dataset, study, "--json"), capture_output=True, text=True, check=True
+    )
+    return Story(
+        study, file, str(caught.value), steps, json.loads(again.stdout),
+        (folder / "stderr").read_text(),
+    )  # fmt: skip
+
+
+def test_each_trial_is_a_row_even_one_that_diverges(story: Story) -> None:
+    rows = story.answer["trials"]
+    assert [row["status"] for row in rows] == ["done", "diverged", "done"]
+    assert [row["steps"] for row in rows] == [30, 30, 60]
+    assert [row["promoted_from"] for row in rows] == [None, None, 1]
+    assert "NaN" in rows[1]["reason"]
+    assert rows[1]["score"] is None
+    assert rows[2]["values"] == {"generator.filters": 8, "optimiser.rate": 3e-3}
+    assert rows[2]["score"] == rows[2]["figures"]["gain"] > rows[0]["score"]
+    assert rows[2]["figures"]["mean_gain"] == pytest.approx(
+        (rows[2]["figures"]["gain"] + rows[2]["figures"]["gain_degraded"]) / 2
+    )
+    assert story.answer["ended"] == "trials"
+    assert "trial 2, 30 steps: diverged: " in story.notes
+
+
+def test_the_table_holds_what_the_record_holds(story: Story) -> None:
+    with (story.study / "trials.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 3
+    for line, row in zip(table, story.answer["trials"], strict=True):
+        assert int(line["trial"]) == row["number"]
+        assert float(line["optimiser.rate"]) == row["values"]["optimiser.rate"]
+        assert line["status"] == row["status"]
+        assert line["reason"] == row["reason"]
+        if row["score"] is not None:
+            assert float(line["score"]) == pytest.approx(row["score"], abs=1e-4)
+            assert float(line["psnr"]) == pytest.approx(row["figures"]["psnr"], abs=1e-3)
+
+
+def test_the_best_recipe_is_one_to_train(story: Story) -> None:
+    best = Path(story.answer["recipe"])
+    assert best.read_text().startswith("# Found by vsr tune in 3 trials: gain +")
+    checked = CliRunner().invoke(pipelines_app, ["check", str(best)])
+    assert (checked.exit_code, checked.output) == (0, "best.toml: ok\n")
+    base = story.recipe.base
+    # at full length again, with the base's own loop
+    assert load_train_recipe(str(best)) == dataclasses.replace(base, name="best")
+
+
+def test_a_trial_is_what_vsr_train_gives_with_its_recipe(story: Story, dataset, tmp_path) -> None:
+    """The third was killed and went on; an uninterrupted run comes to the same figures."""
+    row = story.answer["trials"][2]
+    recipe = load_train_recipe(str(story.study / "trials" / "003.toml"))
+    assert 15 <= story.steps_before < 60
+    result = train(recipe, dataset, tmp_path / "again")
+    assert result.steps == row["steps"]
+    for name, value in result.figures.items():
+        assert value == row["figures"][name], name
+
+
+def test_two_searches_keep_out_of_each_others_way(story: Story) -> None:
+    assert "in use by another vsr tune, or by a trial of one that was killed" in story.in_use
+
+
+def test_a_finished_study_is_not_run_again(story: Story, dataset: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in story.study.glob("trials/*")}
+    lines: list[str] = []
+    result = tune(story.recipe, dataset, story.study, report=lines.append)
+    assert lines == [f"{story.study}: goes on after 3 trials"]
+    assert [dataclasses.asdict(row) for row in result.rows] == story.answer["trials"]
+    assert {p: p.stat().st_mtime_ns for p in story.study.glob("trials/*")} == before
+    assert not list(story.study.glob("trials/*/checkpoint.npz"))
+
+
+def changed(recipe: TuneRecipe, **search: Any) -> TuneRecipe:
+    return dataclasses.replace(recipe, search=dataclasses.replace(recipe.search, **search))
+
+
+def test_another_search_in_the_same_folder_is_refused(story: Story, dataset: Path) -> None:
+    with pytest.raises(UsageError, match="holds a study with another search; choose another"):
+        tune(changed(story.recipe, seed=2), dataset, story.study)
+    other = dataclasses.replace(story.recipe, space=story.recipe.space[:1])
+    with pytest.raises(UsageError, match="another space"):
+        tune(other, dataset, story.study)
+    with pytest.raises(UsageError, match="another init"):
+        tune(story.recipe, dataset, story.study, init="srresnet-x2")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("trials.json", "[", "trials.json: cannot be read"),
+        ("trials.json", '[{"number": 1}]', "trials.json: cannot be read"),
+        ("study.json", "{}", "study.json: cannot be read"),
+    ],
+)
+def test_a_damaged_record_is_one_line(story, dataset, tmp_path, name, text, message) -> None:
+    study = copy_of(story, tmp_path)
+    (study / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        tune(story.recipe, dataset, study)
+
+
+def test_a_record_that_does_not_follow_from_the_seed_is_refused(story, dataset, tmp_path) -> None:
+    study = copy_of(story, tmp_path)
+    rows = json.loads((study / "trials.json").read_text())
+    rows[1]["values"]["generator.filters"] = 99
+    (study / "trials.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match="trial 2 on record is not the one that this version"):
+        tune(story.recipe, dataset, study)
+    (study / "trials.json").write_text(json.dumps(rows[1:]))
+    with pytest.raises(DataError, match="trials are missing"):
+        tune(story.recipe, dataset, study)
+
+
+def copy_of(story: Story, folder: Path) -> Path:
+    study = folder / "copy"
+    study.mkdir()
+    for name in ("study.json", "trials.json"):
+        (study / name).write_text((story.study / name).read_text())
+    return study
+
+
+def test_time_that_is_up_leaves_the_rest_for_later(story, dataset: Path, tmp_path: Path) -> None:
+    result = tune(changed(story.recipe, minutes=1e-6), dataset, tmp_path / "study")
+    assert (result.ended, result.rows, result.best, result.recipe) == ("minutes", (), None, None)
+    assert (tmp_path / "study" / "trials.csv").is_file()
+
+
+def test_folders_that_do_not_fit_are_refused(story: Story, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        tune(story.recipe, tmp_path / "none", tmp_path / "study")
+    (tmp_path / "train").symlink_to(dataset / "train")
+    with pytest.raises(DataError, match="has no validation split"):
+        tune(story.recipe, tmp_path, tmp_path / "study")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be used as study folder"):
+        tune(story.recipe, dataset, tmp_path / "file")
+
+
+# === single trials ===
+
+
+@pytest.fixture
+def short(tiny) -> TrainRecipe:
+    return short_recipe(tiny(**BASE), 20_000, 1)  # long enough to be ended
+
+
+def trials_of_this_process() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_trial_that_dies_is_an_outcome(short: TrainRecipe, dataset: Path, tmp_path: Path) -> None:
+    def kill(_: int) -> None:
+        for process in trials_of_this_process():
+            process.kill()  # as the kernel does when memory runs out
+
+    outcome = run_trial(Trainer(dataset, None), short, Place(tmp_path, 1), watch=kill)
+    assert outcome is not None
+    assert (outcome.status, outcome.figures) == ("killed", {})
+    assert outcome.reason == "ended by SIGKILL (out of memory?)"
+
+
+def test_the_deadline_and_an_interrupt_leave_no_process(short, dataset, tmp_path: Path) -> None:
+    trainer, place = Trainer(dataset, None), Place(tmp_path, 1)
+    assert run_trial(trainer, short, place, deadline=time.monotonic() + 0.3) is None
+    assert trials_of_this_process() == []
+
+    def interrupt(_: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(trainer, short, place, watch=interrupt)
+    assert trials_of_this_process() == []
+
+
+def test_a_base_recipe_that_cannot_be_trained_ends_the_search(story, dataset, tmp_path) -> None:
+    with pytest.raises(VsrError, match="base recipe itself cannot be trained: .*no-such-model"):
+        tune(story.recipe, dataset, tmp_path / "study", init="no-such-model")
+    assert not (tmp_path / "study" / "trials.json").exists()
+
+
+def test_a_full_disk_ends_the_search_not_the_trial(short, dataset, tmp_path: Path) -> None:
+    (tmp_path / "001").write_text("a file where the run's folder should be")
+    with pytest.raises(OutputError, match="cannot be used as run folder"):
+        run_trial(Trainer(dataset, None), short, Place(tmp_path, 1))
+
+
+def test_a_short_recipe_changes_the_loop_only(tiny) -> None:
+    recipe = tiny(loop={"checkpoint_every": 500, "steps": 9000, "tensorboard": True})
+    made = short_recipe(recipe, 200, 7)
+    assert dataclasses.replace(made, loop=recipe.loop) == recipe
+    loop = made.loop
+    assert (loop.steps, loop.seed, loop.checkpoint_every, loop.grid_steps) == (200, 7, 50, ())
+    assert loop.precision == recipe.loop.precision
+    assert keras.config.dtype_policy().name == "float32"  # nothing was built here

@@ -133,6 +133,25 @@ class TestFaithful:
         assert (x, y) == (pytest.approx(64 * ratio, abs=2), pytest.approx(64 * ratio, abs=2))
         assert middle.sum() == pytest.approx(40 * 219 / 255 * (8 * ratio) ** 2, rel=0.05)
 
+    @pytest.mark.parametrize(("blur", "gain"), [(0.0, -0.1), (1.0, 0.8)])
+    def test_detail_is_added_where_the_source_lacks_it(
+        self, astronaut: np.ndarray, upscaled: Upscaled, blur: float, gain: float
+    ) -> None:
+        # a window of 128 pixels, of which the generator sees 64 and guesses the next octave
+        # right: a sharp source knows that octave itself, a blurred one does not
+        truth = np.ascontiguousarray(astronaut[0:256, 96:352])
+        sharp = cv2.resize(truth, (128, 128), interpolation=cv2.INTER_AREA)
+        source = cv2.GaussianBlur(sharp, (0, 0), blur) if blur else sharp
+        rgb, canvas = upscaled(source, 2, "yuv444p")
+        wanted = rgb_to_yuv(truth, canvas.color, 8)[..., 0]
+        before = canvas.planes()[0].copy()
+        lr = cv2.resize(source, (64, 64), interpolation=cv2.INTER_AREA)
+        face = Face(Box(42, 30, 44, 56), 0.9, 0)
+        crop = FaceCrop(face, Window(0, 0, 128, 128), lr, sharp, "super-resolved")
+        list(paste([FrameCrops(Frame(0, 0, Fraction(1, 30), rgb, canvas), (crop,))], 2, CFG))
+        after = canvas.planes()[0]
+        assert _psnr(after, wanted, 255) - _psnr(before, wanted, 255) > gain
+
     def test_no_seam(self, scene: Callable[..., tuple[np.ndarray, YuvPicture]]) -> None:
         # a generator that is brighter by 6 levels everywhere: the change must rise softly
         rgb, canvas = scene()

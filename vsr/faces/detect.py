@@ -3,10 +3,11 @@
 The first look searches the whole picture, reduced to a size at which the smallest
 wanted face is still seen, and is generous. The second look takes each candidate,
 magnifies its neighbourhood to a size at which the detector is at its best, and
-decides. Faces too small for the first look's certainty are judged at full
-resolution this way (measured on a 1080p street scene: 38 sure faces against 32 of
-one look at 1280 pixels, in half the time), and between two searches the second
-look alone follows the faces of the frame before.
+decides. Small faces are judged at full resolution this way (measured on a 1080p street
+scene: 36 sure faces with a first look at 640 pixels, against 32 of a single look at
+1280 that takes twice the time), and so are faces too large for the first look, which
+sees a part of them only. Between two searches the second look alone follows the faces
+of the frame before.
 """
 
 from __future__ import annotations
@@ -34,9 +35,6 @@ _SEEN_FROM_PX = 16
 _CANDIDATE = 0.4
 """confidence from which the first look passes a candidate on to the second"""
 _MAX_ENLARGE = 2.0
-_COARSE_FROM_PX = 480
-"""short side from which a face may be too large for the first look, so that a second,
-three times coarser search is added"""
 _LOOK_PX = 160
 """side of the picture the second look gives to the detector; the face is about 64 of it"""
 _LOOK_CONTEXT = 2.5
@@ -144,8 +142,6 @@ def _search(rgb: np.ndarray, detector: FaceDetector, cfg: DetectConfig) -> list[
     height, width = rgb.shape[:2]
     scale = min(cfg.max_side / max(height, width), _SEEN_FROM_PX / cfg.min_face_px, _MAX_ENLARGE)
     found = _detect_scaled(rgb, scale, detector)
-    if min(height, width) * scale >= _COARSE_FROM_PX:
-        found += _detect_scaled(rgb, scale / 3, detector)
     return suppress_duplicates(d for d in found if d.confidence >= _CANDIDATE)
 
 

@@ -61,7 +61,7 @@ def test_names_are_not_taken_twice(user_models: Path, run_folder: Path) -> None:
         with pytest.raises(
             ModelError, match=f"'{taken}': the name is taken; choose another --name"
         ):
-            add_model(run_folder, name=taken, overwrite=True)
+            add_model(run_folder, changes={"name": taken}, overwrite=True)
     assert len(list(user_models.iterdir())) == 3
 
 
@@ -71,7 +71,7 @@ def test_where_an_export_may_lie(user_models: Path, run_folder: Path, tmp_path: 
     deeper.mkdir()
     run_folder.rename(deeper / "export")
     assert add_model(deeper).name == "tiny-x2"
-    assert add_model(deeper / "export" / "tiny-x2.json", name="b").name == "b"
+    assert add_model(deeper / "export" / "tiny-x2.json", changes={"name": "b"}).name == "b"
 
 
 def test_no_export_or_too_many(run_folder: Path, tiny_model: Any, values: dict[str, Any]) -> None:

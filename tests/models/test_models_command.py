@@ -46,7 +46,22 @@ def test_show(user_models: Path) -> None:
 def test_add(user_models: Path, run_folder: Path, tmp_path: Path) -> None:
     text = _run("add", str(run_folder))
     assert "--model tiny-x2 --scale 2" in text
-    added = json.loads(_run("add", str(run_folder), "--name", "b", "--to", str(tmp_path), "--json"))
+    added = json.loads(
+        _run(
+            "add",
+            str(run_folder),
+            "--name",
+            "b",
+            "--to",
+            str(tmp_path),
+            "--terms",
+            "mine",
+            "--licence",
+            "MIT",
+            "--json",
+        )
+    )
+    assert (added["terms"], added["licence"]) == ("mine", "MIT")
     assert (added["name"], (tmp_path / "b.weights.h5").exists()) == ("b", True)
     with pytest.raises(ModelError, match="the name is taken"):
         _run("add", str(run_folder))

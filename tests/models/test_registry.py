@@ -47,7 +47,7 @@ def test_a_shipped_model_is_complete(name: str) -> None:
 
 
 def test_list_has_every_kind(user_models: Path, run_folder: Path) -> None:
-    add_model(run_folder, name="my-own")
+    add_model(run_folder, changes={"name": "my-own"})
     names = [spec.name for spec in list_models()]
     assert set(names) == {*SHIPPED, "my-own", "bicubic", "lanczos"}
     assert names[-2:] == ["bicubic", "lanczos"]

@@ -75,6 +75,10 @@ def add(
         Path | None,
         typer.Option(metavar="FILE.json", help="From 'vsr evaluate models --json': for the card."),
     ] = None,
+    terms: Annotated[
+        str | None, typer.Option(help="What a user must know, e.g. 'research only'.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. 'CC0-1.0'.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a model of this name.")] = False,
     as_json: _Json = False,
 ) -> None:
@@ -84,10 +88,12 @@ def add(
     """
     from vsr.models.export import add_model, read_export
 
-    measured: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if comparison is not None:
-        measured = _measured(comparison, name or read_export(run).name)
-    spec = add_model(run, name=name, folder=to, overwrite=overwrite, **measured)
+        more = _measured(comparison, name or read_export(run).name)
+    changes = {"name": name, "terms": terms, "licence": licence}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    spec = add_model(run, folder=to, overwrite=overwrite, changes=changes, **more)
     _added(spec, as_json)
 
 

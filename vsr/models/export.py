@@ -49,7 +49,7 @@ def write_export(folder: Path, model: keras.Model, fields: Mapping[str, Any]) ->
 def add_model(
     run: Path,
     *,
-    name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     overwrite: bool = False,
     comparison: str = "",
@@ -59,7 +59,7 @@ def add_model(
 
     Args:
         run: the run's folder, its export's folder, or the export's ``NAME.json``.
-        name: replaces the export's name.
+        changes: fields of the spec to replace, e.g. ``{"name": "my-x2", "terms": "…"}``.
         folder: where the three files go; the user's model folder by default.
         overwrite: replace a model of the same name there.
         comparison: Markdown table for the card.
@@ -72,8 +72,7 @@ def add_model(
         ModelError: no export, wrong values, weights that do not fit, or the name is taken.
     """
     draft, trained = _read_draft(run)
-    if name is not None:
-        draft = dataclasses.replace(draft, name=name)
+    draft = dataclasses.replace(draft, **(changes or {}))
     folder = user_folder() if folder is None else folder
     _check_free(draft.name, folder, overwrite)
     model = build(draft)

@@ -129,7 +129,6 @@ def load_generator(name_or_path: str | Path, dtype: Dtype = "float32") -> keras.
     check_sha256(weights, spec.weights_sha256)
     model = build(spec, dtype)
     load_weights(model, weights)
-    model.trainable = False
     return model
 
 

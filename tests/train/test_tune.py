@@ -129,7 +129,7 @@ def test_values_are_laid_over_the_recipe_or_refused() -> None:
     changed = with_values(base, {"generator.filters": 24, "optimiser.kind": "lion"})
     assert (changed.generator.filters, changed.optimiser.kind) == (24, "lion")
     assert changed.data == base.data
-    with pytest.raises(UsageError, match="discriminator.side: got 64 px, wanted .* = 80 px"):
+    with pytest.raises(UsageError, match=r"discriminator.side: got 64 px, wanted .* = 80 px"):
         with_values(base, {"loss.adversarial": 0.1, "data.patch_px": 40})
 
 
@@ -188,7 +188,7 @@ def test_heavy_generators_are_not_drawn() -> None:
     seen = race(recipe, near_rate, 40)[1:]
     assert all((mflops(recipe, p.values) or 9) <= 0.2 for p in seen)
     assert any((mflops(recipe_of(), p.values) or 0) > 0.2 for p in race(recipe_of(), near_rate, 13))
-    with pytest.raises(UsageError, match="heaviest_mflops: got 0.001, and 1000 random"):
+    with pytest.raises(UsageError, match=r"heaviest_mflops: got 0.001, and 1000 random"):
         race(recipe_of(heaviest_mflops=0.001), near_rate, 3)
 
 

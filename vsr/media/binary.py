@@ -10,8 +10,9 @@ import subprocess
 
 from vsr.core.errors import FfmpegError, MissingDependencyError
 
-MINIMUM_VERSION = (6, 1)
-"""first release with ``-enc_time_base demux``, by which timestamps stay exact"""
+MINIMUM_VERSION = (9, 0)
+"""oldest release that keeps every promise. 7.0.2 was tried: it crashes on the packet times of
+transport streams, moves Matroska files by the sound's priming and lacks SVT-AV1."""
 
 
 def ffmpeg_exe() -> str:

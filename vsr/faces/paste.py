@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from vsr.core.color import rgb_to_yuv
@@ -17,14 +16,8 @@ from vsr.core.errors import DataError, UsageError
 from vsr.core.geometry import Window
 from vsr.core.types import FaceCrop, Frame, FrameCrops, YuvPicture
 from vsr.faces.consistency import Limits, judge
+from vsr.faces.detail import added_detail
 from vsr.faces.mask import feathered_mask, touching
-
-_LACK_SIGMA = 6.0
-"""super-resolved pixels: neighbourhood in which detail is weighed"""
-_LACK_FROM = 1.2
-"""strength of the source's own detail over the generator's from which nothing is added"""
-_LACK_SLOPE = 2.0
-_NO_DETAIL = 1e-8
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -127,7 +120,7 @@ def _patch(
     planes = canvas.planes()
     assert crop.sr is not None
     if crop.resampled:
-        change = _difference_to_planes(_detail(crop, crop.sr, frame, window), canvas)
+        change = _difference_to_planes(added_detail(crop, crop.sr, frame.rgb, window), canvas)
     else:
         wanted = _to_planes(crop.sr, canvas)
         there = (planes[0][luma], planes[1][chroma], planes[2][chroma])
@@ -139,38 +132,6 @@ def _patch(
         feathered_mask(*change[1].shape, cfg.feather, borders),
         change,
     )
-
-
-def _detail(crop: FaceCrop, sr: np.ndarray, frame: Frame, window: Window) -> np.ndarray:
-    """What a resampled crop adds to its window: float32 (H, W, 3) of the canvas, RGB, 1 is white.
-
-    The generator saw fewer pixels than the source has. What it found beyond them is added
-    only as far as the source's own pixels lack it: else a sharp face would get its
-    detail twice. (Sharp portraits lost 2.0 dB without this and nothing with it; slightly
-    blurred ones keep 1.2 of the 1.5 dB they gain.)
-    """
-    size = (sr.shape[1], sr.shape[0])
-    peak = np.float32(np.iinfo(sr.dtype).max)
-    known = cv2.resize(crop.lr, size, interpolation=cv2.INTER_LANCZOS4).astype(np.float32)
-    source = _resize(frame.rgb[crop.window.slices], size, cv2.INTER_LANCZOS4)
-    found = (sr - known) / peak
-    there = (source - known) / peak
-    ratio = np.sqrt(_local_power(there) / (_local_power(found) + _NO_DETAIL))
-    found *= np.clip(_LACK_SLOPE * (_LACK_FROM - ratio), 0, 1)[..., None]
-    return _resize(found, (window.width, window.height), cv2.INTER_CUBIC)
-
-
-def _local_power(detail: np.ndarray) -> np.ndarray:
-    """Mean square of the luma over a neighbourhood: float32 (H, W, 3) -> (H, W)."""
-    luma = cv2.cvtColor(detail, cv2.COLOR_RGB2GRAY)
-    return cv2.GaussianBlur(luma * luma, (0, 0), _LACK_SIGMA)
-
-
-def _resize(picture: np.ndarray, size: tuple[int, int], enlarge: int) -> np.ndarray:
-    if size[0] == picture.shape[1]:
-        return picture
-    way = cv2.INTER_AREA if size[0] < picture.shape[1] else enlarge
-    return cv2.resize(picture, size, interpolation=way)
 
 
 def _to_planes(rgb: np.ndarray, canvas: YuvPicture) -> Planes:

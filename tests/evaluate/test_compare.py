@@ -108,6 +108,22 @@ def test_a_comparison_survives_json(celeba: Path) -> None:
         Comparison.from_dict({"rows": 3})
 
 
+def test_tables_on_the_same_faces_can_be_joined(celeba: Path) -> None:
+    cfg = CompareConfig(measures=FAST, limit=2)
+    plain, lanczos = (
+        compare_on(celeba, u, cfg) for u in ([], [InterpolationUpscaler("lanczos", 2)])
+    )
+    joined = plain.joined(lanczos)
+    assert [row.model for row in joined.rows].count("bicubic") == 2
+    assert joined.row("lanczos", "clean") == lanczos.row("lanczos", "clean")
+    for other in (
+        CompareConfig(measures=FAST, limit=3),
+        CompareConfig(measures=FAST, limit=2, seed=1),
+    ):
+        with pytest.raises(UsageError, match="do not go together"):
+            plain.joined(compare_on(celeba, [], other))
+
+
 def test_markdown_is_a_table(celeba: Path) -> None:
     text = markdown(compare_on(celeba, [], CompareConfig(measures=FAST, limit=2)))
     tables = [line for line in text.splitlines() if line.startswith("|")]

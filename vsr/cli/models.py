@@ -72,8 +72,10 @@ def add(
         Path | None, typer.Option(metavar="DIR", help="Folder to add to (default: yours).")
     ] = None,
     comparison: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.json", help="From 'vsr evaluate models --json': for the card."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.json", help="From 'vsr evaluate models --json': for the card; repeat it."
+        ),
     ] = None,
     terms: Annotated[
         str | None, typer.Option(help="What a user must know, e.g. 'research only'.")
@@ -89,7 +91,7 @@ def add(
     from vsr.models.export import add_model, read_export
 
     more: dict[str, Any] = {}
-    if comparison is not None:
+    if comparison:
         more = _measured(comparison, name or read_export(run).name)
     changes = {"name": name, "terms": terms, "licence": licence}
     changes = {key: value for key, value in changes.items() if value is not None}
@@ -97,20 +99,24 @@ def add(
     _added(spec, as_json)
 
 
-def _measured(path: Path, name: str) -> dict[str, Any]:
-    """The card's table and the spec's figures out of a comparison's JSON."""
+def _measured(paths: list[Path], name: str) -> dict[str, Any]:
+    """The card's table and the spec's figures out of comparisons on the same faces."""
+    import functools
     import json
 
     from vsr.core.errors import InputError
     from vsr.evaluate.compare import Comparison
     from vsr.evaluate.table import markdown
 
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"--comparison {path}: cannot be read as JSON ({error})") from None
-    comparison = Comparison.from_dict(values)
-    return {"figures": comparison.figures(name), "comparison": markdown(comparison)}
+    found: list[Comparison] = []
+    for path in paths:
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"--comparison {path}: cannot be read as JSON ({error})") from None
+        found.append(Comparison.from_dict(values))
+    joined = functools.reduce(Comparison.joined, found)
+    return {"figures": joined.figures(name), "comparison": markdown(joined)}
 
 
 def _added(spec: ModelSpec, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,26 @@ class Comparison:
             raise UsageError(f"comparison: holds {compared}, not '{model}'; compare it first")
         return kept
 
+    def joined(self, other: Comparison) -> Comparison:
+        """Both tables in one, a model that stands in both as it stands here.
+
+        Raises:
+            UsageError: they were not made on the same faces.
+        """
+        mine = {(row.model, row.condition) for row in self.rows}
+        alike = all(
+            _alike(row, self.row(BASELINE, row.condition))
+            for row in other.rows
+            if row.model == BASELINE
+        )
+        if (self.scale, self.faces) != (other.scale, other.faces) or not alike:
+            raise UsageError(
+                f"comparison: x{self.scale} on {self.faces} faces and x{other.scale} on "
+                f"{other.faces} do not go together; make both with the same options"
+            )
+        more = tuple(row for row in other.rows if (row.model, row.condition) not in mine)
+        return replace(self, rows=self.rows + more)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
@@ -161,6 +181,15 @@ class Comparison:
                 f"comparison: is not what 'vsr evaluate models --json' prints ({error!r}); "
                 "make it again"
             ) from None
+
+
+def _alike(a: Row, b: Row) -> bool:
+    """Same measures of the same pictures; float32 features may differ in their last digits."""
+    return a.scores.keys() == b.scores.keys() and all(
+        a.scores[m].count == b.scores[m].count
+        and abs(a.scores[m].mean - b.scores[m].mean) < 1e-4 * max(1.0, abs(a.scores[m].mean))
+        for m in a.scores
+    )
 
 
 def compare_on(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -139,7 +139,7 @@ class VideoReader:
         seek = self._start_s if self.info.container in _SEEKABLE else None
         grid = raster(self._scan.pts, self._keep) if self._scan.complete else None
 
-        def build(fds):
+        def build(fds: Sequence[int]) -> list[str]:
             pipes = Outputs(
                 pts=fds[_PTS], rgb=fds[_RGB], canvas=fds[_CANVAS] if self._canvas else None
             )

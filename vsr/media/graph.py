@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ffmpeg
 
@@ -82,11 +83,11 @@ def rgb_format(info: VideoInfo) -> str:
     return "rgb48le" if info.bit_depth > 8 else "rgb24"
 
 
-def _speck(branch):
+def _speck(branch: Any) -> Any:
     return branch.filter("scale", 8, 8, flags="neighbor").filter("format", "gray")
 
 
-def _to_rgb(branch, info: VideoInfo, rgb_source: bool):
+def _to_rgb(branch: Any, info: VideoInfo, rgb_source: bool) -> Any:
     reading = {} if rgb_source else _reading(info, "in")
     size = (info.width, info.height)
     return branch.filter("scale", *size, flags=_RGB_FLAGS, **reading).filter(
@@ -94,7 +95,9 @@ def _to_rgb(branch, info: VideoInfo, rgb_source: bool):
     )
 
 
-def _to_canvas(branch, info: VideoInfo, rgb_source: bool, scale: int, canvas: PixelFormat):
+def _to_canvas(
+    branch: Any, info: VideoInfo, rgb_source: bool, scale: int, canvas: PixelFormat
+) -> Any:
     # The same reading in and out: only the size (and depth) changes, no colour conversion.
     reading = {} if rgb_source else _reading(info, "in")
     size = (info.width * scale, info.height * scale)
@@ -110,7 +113,7 @@ def _reading(info: VideoInfo, side: str) -> dict[str, str]:
     }
 
 
-def _output(stream, fd: int, muxer: str):
+def _output(stream: Any, fd: int, muxer: str) -> Any:
     # Flushing after every frame lets the reader take the pipes in turn: nothing it waits
     # for stays in a buffer of ffmpeg.
     return ffmpeg.output(

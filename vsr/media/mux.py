@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
@@ -103,7 +104,7 @@ def _end_on_time(info: VideoInfo, rate: Fraction | None, shift_s: Fraction) -> d
     return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration=if({at_end}\\,{end}-PTS\\,DURATION)"}
 
 
-def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction):
+def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction) -> Any:
     options: dict[str, object] = dict(SAFE_INPUT)
     start_s = window[0]
     if start_s is not None:

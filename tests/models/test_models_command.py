@@ -85,6 +85,17 @@ def test_add_with_a_comparison(user_models: Path, run_folder: Path, tmp_path: Pa
     added = json.loads(_run("add", str(run_folder), "--comparison", str(file), "--json"))
     assert added["figures"]["degraded_psnr_gain_db"] == 30.0
     assert "| tiny-x2 | 30.00 | +30.00 ± 0.10 |" in (user_models / "tiny-x2.md").read_text()
+    better = tmp_path / "more.json"
+    row = {"mean": 31.0, "error": 0.1, "count": 90}
+    changed = [{**r, "gains": {"psnr": row}, "same_person": None} for r in rows]
+    better.write_text(json.dumps({**values, "faces": 90, "rows": changed}))
+    files = ("--comparison", str(file), "--comparison", str(file), "--figures", str(better))
+    for row in values["rows"]:
+        row["model"] = row["model"].replace("tiny-x2", "b")
+    file.write_text(json.dumps(values))
+    better.write_text(better.read_text().replace("tiny-x2", "b"))
+    added = json.loads(_run("add", str(run_folder), "--name", "b", *files, "--json"))
+    assert added["figures"]["psnr_gain_db"] == 31.0
     for text, error, words in (
         ("{", InputError, "cannot be read as JSON"),
         ("[]", DataError, "is not what 'vsr evaluate models --json' prints"),

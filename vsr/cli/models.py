@@ -10,6 +10,7 @@ import typer
 from vsr.cli.common import emit_json, note
 
 if TYPE_CHECKING:
+    from vsr.evaluate.compare import Comparison
     from vsr.models.spec import ModelSpec
 
 app = typer.Typer(no_args_is_help=True, help="List, show and add models.")
@@ -77,6 +78,10 @@ def add(
             metavar="FILE.json", help="From 'vsr evaluate models --json': for the card; repeat it."
         ),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="One on more faces: its figures go first."),
+    ] = None,
     terms: Annotated[
         str | None, typer.Option(help="What a user must know, e.g. 'research only'.")
     ] = None,
@@ -91,32 +96,40 @@ def add(
     from vsr.models.export import add_model, read_export
 
     more: dict[str, Any] = {}
-    if comparison:
-        more = _measured(comparison, name or read_export(run).name)
+    if comparison or figures:
+        more = _measured(comparison or [], figures, name or read_export(run).name)
     changes = {"name": name, "terms": terms, "licence": licence}
     changes = {key: value for key, value in changes.items() if value is not None}
     spec = add_model(run, folder=to, overwrite=overwrite, changes=changes, **more)
     _added(spec, as_json)
 
 
-def _measured(paths: list[Path], name: str) -> dict[str, Any]:
-    """The card's table and the spec's figures out of comparisons on the same faces."""
+def _measured(tables: list[Path], more_faces: Path | None, name: str) -> dict[str, Any]:
+    """The card's table out of comparisons on the same faces, and the spec's figures."""
     import functools
+
+    from vsr.evaluate.compare import Comparison
+    from vsr.evaluate.table import markdown
+
+    files = tables or [p for p in (more_faces,) if p is not None]
+    joined = functools.reduce(Comparison.joined, [_comparison(path) for path in files])
+    figures = joined.figures(name)
+    if more_faces is not None:
+        figures |= _comparison(more_faces).figures(name)
+    return {"figures": figures, "comparison": markdown(joined)}
+
+
+def _comparison(path: Path) -> Comparison:
     import json
 
     from vsr.core.errors import InputError
     from vsr.evaluate.compare import Comparison
-    from vsr.evaluate.table import markdown
 
-    found: list[Comparison] = []
-    for path in paths:
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"--comparison {path}: cannot be read as JSON ({error})") from None
-        found.append(Comparison.from_dict(values))
-    joined = functools.reduce(Comparison.joined, found)
-    return {"figures": joined.figures(name), "comparison": markdown(joined)}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from None
+    return Comparison.from_dict(values)
 
 
 def _added(spec: ModelSpec, as_json: bool) -> None:

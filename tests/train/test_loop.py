@@ -141,7 +141,7 @@ def _complete(export: Path) -> Path:
     from vsr.models.export import add_model
 
     folder = export.parent / "models"
-    add_model(export, name="warm", folder=folder)
+    add_model(export, changes={"name": "warm"}, folder=folder)
     return folder / "warm.json"
 
 

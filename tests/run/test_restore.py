@@ -165,3 +165,23 @@ def test_a_model_of_another_scale_is_refused_before_work(short, tmp_path):
     with pytest.raises(UsageError, match="enlarges by"):
         restore(short, tmp_path / "out.mp4", recipe)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("fps", "share"), [("30", 2), ("source", 1)])
+def test_a_faster_source_is_thinned_to_the_grid_unless_asked(fps, share, tmp_path):
+    import subprocess
+
+    from vsr.media.binary import ffmpeg_exe
+
+    source, out = tmp_path / "sixty.mp4", tmp_path / "out.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=60:d=1", "-c:v", "libx264"]
+    subprocess.run([ffmpeg_exe(), "-v", "error", *picture, str(source)], check=True)
+    changes = [*QUICK, ("decode", "fps", fps), ("upscale", "model", "lanczos")]
+    restore(source, out, load_recipe("restore", changes))
+    assert seconds(out) == seconds(source)[::share]
+    with av.open(str(source)) as before, av.open(str(out)) as after:
+        ends = [
+            float(c.streams.video[0].duration * c.streams.video[0].time_base)
+            for c in (before, after)
+        ]
+    assert ends[1] == pytest.approx(ends[0], abs=1 / 1000)

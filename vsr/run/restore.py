@@ -20,7 +20,7 @@ from vsr.run.flow import Flow
 from vsr.run.manifest import Manifest
 from vsr.run.output import claim
 from vsr.run.recipe import Recipe
-from vsr.run.sinks import open_sink
+from vsr.run.sinks import canvas_format, open_sink
 
 _QUEUE_BYTES = 48 << 20
 """room of one queue; a frame of 800x600 with its canvas takes 4 MB"""
@@ -50,8 +50,9 @@ def restore(
     detector = make_detector(recipe.detect)
     log = TrackLog()
     frames_written = faces = 0
-    with Flow() as flow, open_sink(out, info, recipe) as sink:
-        reader = VideoReader(info, scale=scale, canvas=sink.canvas, cfg=recipe.decode)
+    canvas = canvas_format(info, recipe)
+    reader = VideoReader(info, scale=scale, canvas=canvas, cfg=recipe.decode)
+    with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate) as sink:
         flow.on_stop(reader.close)
         room = _room(info)
         frames = flow.stage("decode", reader, room)

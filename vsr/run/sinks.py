@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +29,6 @@ _IDLE_FRAMES = 120
 class Sink(Protocol):
     """Takes judged crops in order; nothing stands under the output's name before `finish`."""
 
-    canvas: PixelFormat | None
-    """what the reader must upscale the whole picture to; None: not needed"""
-
     def __enter__(self) -> Sink: ...
 
     def __exit__(self, *_: object) -> None: ...
@@ -44,17 +42,28 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(out: Path, info: VideoInfo, recipe: Recipe) -> Sink:
-    """The sink of a recipe; raises at once what would otherwise fail at the end."""
+def canvas_format(info: VideoInfo, recipe: Recipe) -> PixelFormat | None:
+    """What the reader must upscale the whole picture to; None where only faces are written."""
+    return choose_format(info, recipe.encode) if recipe.output == "frame" else None
+
+
+def open_sink(
+    out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None = None
+) -> Sink:
+    """The sink of a recipe; raises at once what would otherwise fail at the end.
+
+    frame_rate: nominal rate of the frames that will come, where it is not the source's.
+    """
     kind = VideoSink if recipe.output == "frame" else FaceSink
-    return kind(out, info, recipe)
+    return kind(out, info, recipe, frame_rate)
 
 
 class VideoSink:
     """The whole picture with the faces pasted back."""
 
-    def __init__(self, out: Path, info: VideoInfo, recipe: Recipe) -> None:
-        self.canvas: PixelFormat | None = choose_format(info, recipe.encode)
+    def __init__(
+        self, out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None
+    ) -> None:
         self._scale = recipe.upscale.scale
         self._cfg = recipe.paste
         self._writer = VideoWriter(
@@ -62,9 +71,10 @@ class VideoSink:
             info=info,
             width=info.width * self._scale,
             height=info.height * self._scale,
-            format=self.canvas,
+            format=choose_format(info, recipe.encode),
             color=info.color,
             cfg=recipe.encode,
+            frame_rate=frame_rate,
         )
 
     def __enter__(self) -> VideoSink:
@@ -101,9 +111,10 @@ class FaceSink:
     which the videos are named (``clip.mp4`` -> ``clip.face_0000.mp4``).
     """
 
-    canvas: PixelFormat | None = None
-
-    def __init__(self, out: Path, info: VideoInfo, recipe: Recipe) -> None:
+    def __init__(
+        self, out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None
+    ) -> None:
+        self._frame_rate = frame_rate
         self._out = out
         self._info = info
         self._cfg = recipe.encode
@@ -176,5 +187,6 @@ class FaceSink:
                 color=_FACE_COLOR,
                 cfg=self._cfg,
                 with_streams=False,
+                frame_rate=self._frame_rate,
             )
         return self._open[track]

@@ -31,7 +31,7 @@ from vsr.core.errors import (
 )
 from vsr.train.loop import CHECKPOINT, train
 from vsr.train.recipe import TrainRecipe, load_train_recipe
-from vsr.train.tune.recipe import TuneRecipe, load_tune_recipe
+from vsr.train.tune.recipe import TuneRecipe, load_tune_recipe, with_values
 from vsr.train.tune.study import tune
 from vsr.train.tune.trial import Place, Trainer, outcome_of, run_trial, short_recipe
 
@@ -181,12 +181,15 @@ def changed(recipe: TuneRecipe, **search: Any) -> TuneRecipe:
 
 
 def test_another_search_in_the_same_folder_is_refused(story: Story, dataset: Path) -> None:
-    with pytest.raises(UsageError, match="holds a study with another search; choose another"):
+    with pytest.raises(UsageError, match=r"another search seed \(1, now 2\); choose another"):
         tune(changed(story.recipe, seed=2), dataset, story.study)
     other = dataclasses.replace(story.recipe, space=story.recipe.space[:1])
-    with pytest.raises(UsageError, match="another space"):
+    with pytest.raises(UsageError, match="another space optimiser"):
         tune(other, dataset, story.study)
-    with pytest.raises(UsageError, match="another init"):
+    base = with_values(story.recipe.base, {"optimiser.beta_1": 0.5})
+    with pytest.raises(UsageError, match=r"another base optimiser beta_1 \(0.9, now 0.5\)"):
+        tune(dataclasses.replace(story.recipe, base=base), dataset, story.study)
+    with pytest.raises(UsageError, match=r"another init \(None, now srresnet-x2\)"):
         tune(story.recipe, dataset, story.study, init="srresnet-x2")
 
 

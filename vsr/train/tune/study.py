@@ -217,12 +217,20 @@ def _settle(out: Path, recipe: TuneRecipe, dataset: Path, init: str | None) -> N
         return
     known = _read_settings(path)
     wanted = json.loads(json.dumps(wanted))
-    differ = [k for k in wanted if known.get(k) != wanted[k]]
+    differ = [_difference(k, known.get(k), wanted[k]) for k in wanted if known.get(k) != wanted[k]]
     if differ:
         raise UsageError(
             f"{out}: holds a study with another {' and '.join(differ)}; choose another folder, or "
             f"what its {SETTINGS_FILE} says (trials and minutes may differ)"
         )
+
+
+def _difference(name: str, old: Any, new: Any) -> str:
+    """Where two values differ, e.g. "base optimiser rate (0.1, now 0.2)"."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        key = next(k for k in {**old, **new} if old.get(k) != new.get(k))
+        return _difference(f"{name} {key}", old.get(key), new.get(key))
+    return f"{name} ({old}, now {new})"
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -125,6 +125,7 @@ import os, sys
 from pathlib import Path
 from vsr.core.color import PIXEL_FORMATS
 from vsr.core.errors import OutputError
+from vsr.media.binary import ffmpeg_exe
 from vsr.media.encode import VideoWriter
 from vsr.media.probe import probe
 folder = Path(sys.argv[1])
@@ -133,6 +134,8 @@ if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
+if not os.access(ffmpeg_exe(), os.X_OK):
+    sys.exit("out of reach")
 try:
     VideoWriter(folder / "out.mp4", info=info, width=320, height=240,
                 format=PIXEL_FORMATS["yuv420p"], color=info.color)
@@ -150,6 +153,8 @@ def test_a_folder_without_rights_is_one_line(clips):
         command = [sys.executable, "-c", _WRITE, name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         folder.chmod(0o755)
+        if "out of reach" in done.stderr:
+            pytest.skip("an unprivileged user cannot run this installation's ffmpeg")
         assert "cannot be written (Permission denied)" in done.stdout, done.stderr
         assert done.stdout.count("\n") == 1
         assert os.listdir(folder) == ["in.mp4"]

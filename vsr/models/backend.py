@@ -13,7 +13,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-_NOTICE = re.compile(rb"(WARNING: All log messages before absl|[IW]\d{4} \d\d:|[IW]0000 )")
+_NOTICE = re.compile(
+    rb"(WARNING: All log messages before absl|[IW]\d{4} \d\d:|[IW]0000 |E\d{4} .*failed call to cuInit)"
+)
+"""the last: a CUDA library without a card, which `has_gpu` answers with False"""
 
 
 def start_backend() -> None:
@@ -24,12 +27,12 @@ def start_backend() -> None:
     """
     if "keras" in sys.modules:
         return
-    with _filtered_stderr():
+    with filtered_stderr():
         import keras  # noqa: F401
 
 
 @contextlib.contextmanager
-def _filtered_stderr() -> Iterator[None]:
+def filtered_stderr() -> Iterator[None]:
     """Holds back what goes to descriptor 2, then passes on all lines but the notices."""
     try:
         saved = os.dup(2)

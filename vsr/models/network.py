@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from vsr.core.errors import ModelError
+from vsr.models.backend import filtered_stderr
 from vsr.models.registry import Dtype, get_spec, load_generator
 from vsr.models.spec import ModelSpec
 
@@ -224,7 +225,8 @@ def has_gpu() -> bool:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return bool(tf.config.list_physical_devices("GPU"))
+        with filtered_stderr():
+            return bool(tf.config.list_physical_devices("GPU"))
     if backend == "jax":
         import jax  # pyright: ignore[reportMissingImports]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,10 +51,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _event_writer(folder: Path) -> Any:
-    """TensorFlow writes the events whatever backend trains; without it there are none."""
-    try:
-        import tensorflow as tf
-    except ImportError:
-        _log.warning("tensorboard = true needs TensorFlow; only log.csv is written")
+    """TensorFlow writes the events whatever backend trains; without TensorBoard there are none."""
+    if importlib.util.find_spec("tensorboard") is None:
+        _log.warning("loop.tensorboard needs 'face-vsr[train]'; only log.csv is written")
         return None
+    import tensorflow as tf
+
     return tf.summary.create_file_writer(str(folder))

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from vsr.core.errors import ModelError
+from vsr.models.card import render_card
 from vsr.models.export import add_model, bfloat16_error, probe_pictures, write_export
 from vsr.models.registry import find_card, get_spec, load_generator
+from vsr.models.spec import spec_from_dict
 
 
 def test_one_step_makes_a_usable_model(
@@ -33,6 +35,22 @@ def test_one_step_makes_a_usable_model(
     assert card is not None
     for words in ("vsr train FACES -o RUN", "tests only", "| tiny | 1 |", "3.5", "Seed 3"):
         assert words in card
+
+
+@pytest.mark.parametrize(
+    ("hardware", "seconds", "words"),
+    [
+        ("", None, "Seed 3.\n"),
+        ("two CPU cores", None, "Seed 3. two CPU cores.\n"),
+        ("", 720.4, "Seed 3. 12 minutes.\n"),
+        ("one H100", 7200, "Seed 3. one H100, 120 minutes.\n"),
+    ],
+)
+def test_the_card_says_how_it_was_trained(
+    values: dict[str, Any], hardware: str, seconds: float | None, words: str
+) -> None:
+    values["training"] |= {"hardware": hardware, "duration_s": seconds}
+    assert words in render_card(spec_from_dict(values, "test"))
 
 
 def test_the_error_of_bfloat16_is_measured(

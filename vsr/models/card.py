@@ -38,12 +38,13 @@ def render_card(spec: ModelSpec, comparison: str = "") -> str:
     ]
     if spec.training is not None:
         training = spec.training
-        hours = f", {training.duration_s / 3600:.2g} h" if training.duration_s else ""
+        minutes = f"{training.duration_s / 60:.0f} minutes" if training.duration_s else ""
+        where = ", ".join(text for text in (training.hardware, minutes) if text)
         lines += [
             "",
             "## Training",
             "",
-            f"Data: {training.data}. Seed {training.seed}. {training.hardware}{hours}".rstrip(),
+            f"Data: {training.data}. Seed {training.seed}.{f' {where}.' if where else ''}",
             "",
             "```sh",
             training.command,

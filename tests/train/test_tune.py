@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from vsr.core.config import to_toml
-from vsr.core.errors import MissingDependencyError, UsageError
+from vsr.core.errors import UsageError
 from vsr.train.tune.engine import Proposal, is_too_heavy, mflops, proposals
 from vsr.train.tune.recipe import (
     TuneRecipe,
@@ -198,12 +197,6 @@ def test_a_small_space_ends_the_search() -> None:
     drawn = {tuple(p.values.values()) for p in seen[1:]}
     assert drawn <= set(itertools.product([16, 32], [1, 2]))
     assert 3 <= len(drawn) == len(seen) - 1 <= 4
-
-
-def test_without_the_engine_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "keras_tuner", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'face-vsr\[tune\]'"):
-        next(proposals(recipe_of()))
 
 
 def test_the_recipe_shows_itself_as_toml() -> None:

@@ -245,6 +245,13 @@ def test_folders_that_do_not_fit_are_refused(story: Story, dataset: Path, tmp_pa
         tune(story.recipe, dataset, tmp_path / "file")
 
 
+def test_without_the_engine_nothing_is_written(story, dataset, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'face-vsr\[tune\]'"):
+        tune(story.recipe, dataset, tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
 # === single trials ===
 
 

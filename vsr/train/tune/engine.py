@@ -45,7 +45,7 @@ def proposals(recipe: TuneRecipe) -> Generator[Proposal, float, None]:
         MissingDependencyError: Keras Tuner is not installed.
         UsageError: no generator of the space is as light as wanted.
     """
-    tuner_module = _engine()
+    tuner_module = load_engine()
     search, measure = recipe.search, recipe.search.measure
     known: dict[str, Proposal] = {}
     with tempfile.TemporaryDirectory(prefix="vsr-tune-") as folder:
@@ -90,7 +90,8 @@ def mflops(recipe: TuneRecipe, values: Values) -> float | None:
         return None
 
 
-def _engine() -> Any:
+def load_engine() -> Any:
+    """The module ``keras_tuner``; raises MissingDependencyError where it is not installed."""
     start_backend()
     try:
         import keras_tuner

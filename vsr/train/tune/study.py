@@ -21,7 +21,7 @@ from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.run.output import check_writable, write_atomically
 from vsr.train.prepare.dataset import open_dataset
 from vsr.train.recipe import train_recipe_from_dict
-from vsr.train.tune.engine import Proposal, mflops, proposals
+from vsr.train.tune.engine import Proposal, load_engine, mflops, proposals
 from vsr.train.tune.recipe import SearchConfig, TuneRecipe, with_values
 from vsr.train.tune.record import Ended, Row, StudyResult, read_rows, short, write_results
 from vsr.train.tune.trial import Outcome, Place, Trainer, run_trial, short_recipe
@@ -58,6 +58,7 @@ def tune(
         OutputError: nothing can be written there.
         MissingDependencyError: Keras Tuner is not installed.
     """
+    load_engine()  # a missing package is said before a folder is made
     base = recipe.base
     data = open_dataset(dataset, crop=base.data.patch_px * base.generator.scale)
     if not data.names["val"]:

@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Iterator
 
 _NOTICE = re.compile(
-    rb"(WARNING: All log messages before absl|[IW]\d{4} \d\d:|[IW]0000 |E\d{4} .*failed call to cuInit)"
+    rb"WARNING: All log messages before absl|[IW]\d{4} \d\d:|[IW]0000 |"
+    rb"E\d{4} .*failed call to cuInit"
 )
 """the last: a CUDA library without a card, which `has_gpu` answers with False"""
 

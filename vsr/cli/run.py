@@ -112,6 +112,7 @@ def run(
         ("encode", "preset"): preset,
     }
     from vsr.models.registry import get_spec
+    from vsr.run.heap import steady_heap
     from vsr.run.recipe import load_recipe, parse_overrides, with_output
     from vsr.run.restore import restore
 
@@ -123,6 +124,7 @@ def run(
         if output not in ("frame", "faces"):
             raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
         recipe = with_output(recipe, output)
+    steady_heap()
     with show_progress(quiet=quiet or as_json) as progress:
         manifest = restore(source, out, recipe, overwrite=overwrite, progress=progress)
     _report(manifest, out, as_json=as_json, quiet=quiet)

@@ -18,8 +18,6 @@ from vsr.models.generator import GeneratorConfig, build_generator
 from vsr.train.loop import CHECKPOINT, rate_at, train
 from vsr.train.recipe import OptimiserConfig
 
-GAN = {"adversarial": 0.05}
-
 CHILD = """
 import json, sys
 from pathlib import Path
@@ -61,6 +59,8 @@ def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> No
     assert (run / "curves.png").is_file()
     assert list((run / "tensorboard").iterdir())
     spec = json.loads((run / "export" / "srresnet-x2.json").read_text())
+    assert spec["training"]["data"].startswith("12 training pictures of faces")
+    assert spec["training"]["hardware"].endswith("float32, tensorflow")
     model = build_generator(GeneratorConfig.from_dict(spec["generator"]))
     model.load_weights(run / "export" / "srresnet-x2.weights.h5")
     averages = {k: v for k, v in arrays(run).items() if k.startswith("average/")}
@@ -70,9 +70,9 @@ def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> No
         )
 
 
-@pytest.mark.parametrize("loss", [{}, GAN], ids=["pixel", "gan"])
-def test_a_killed_run_goes_on_to_bit_equal_weights(tiny, dataset, tmp_path, loss) -> None:
-    long = tiny(loss=loss, loop={"steps": 40})
+def test_a_killed_run_goes_on_to_bit_equal_weights(tiny, dataset, tmp_path) -> None:
+    # the adversarial phase: its state is the pixel phase's and more
+    long = tiny(loss={"adversarial": 0.05}, loop={"steps": 40})
     train(long, dataset, tmp_path / "whole")
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps(long.to_dict()))

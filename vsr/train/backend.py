@@ -7,6 +7,7 @@ and PyTorch one interface, so that phases are written once, in `keras.ops`.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,6 +43,15 @@ def accelerators() -> int:
     import torch  # pyright: ignore[reportMissingImports]
 
     return torch.cuda.device_count()
+
+
+def hardware() -> str:
+    """What training runs on, in words for the model card."""
+    found = accelerators()
+    place = f"{found} accelerators" if found > 1 else "one accelerator"
+    if not found:
+        place = f"{os.cpu_count()} CPU cores"
+    return f"{place}, {keras.config.dtype_policy().name}, {keras.backend.backend()}"
 
 
 def prepare_backend(seed: int, precision: str, devices: str) -> None:

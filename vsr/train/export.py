@@ -8,6 +8,7 @@ import keras
 
 from vsr.models.export import write_export
 from vsr.models.generator import build_generator
+from vsr.train.backend import hardware
 from vsr.train.phases import PixelPhase
 from vsr.train.recipe import TrainRecipe
 
@@ -62,6 +63,7 @@ def export_run(
                 "command": command or f"vsr train DATASET -o RUN --pipeline {recipe.name}",
                 "data": words,
                 "seed": recipe.loop.seed,
+                "hardware": hardware(),
                 "duration_s": round(seconds, 1),
             },
             "licence": "see the terms of the data" if terms else "Apache-2.0",

@@ -77,7 +77,7 @@ class ConvMuon(keras.optimizers.Optimizer):
         self.assign_sub(variable, ops.reshape(update, variable.shape) * (rate * size))
 
     def _adam(self, gradient: Any, variable: Any, rate: Any, moment: Any, velocity: Any) -> None:
-        step = ops.cast(self.iterations + 1, variable.dtype)
+        step = ops.cast(self.iterations, variable.dtype) + 1
         self.assign(moment, moment * self.beta_1 + gradient * (1 - self.beta_1))
         self.assign(velocity, velocity * self.beta_2 + ops.square(gradient) * (1 - self.beta_2))
         first = moment / (1 - ops.power(self.beta_1, step))

@@ -33,7 +33,9 @@ BESIDE = (
     np.array([[352, 0], [352, 235], [366, 345], [366, 511], [511, 511], [511, 0]]),
 )
 """the flag and the model beside her"""
-SOUND = "aevalsrc=0.05*sin(2*PI*110*t)+0.08*sin(2*PI*(440+60*sin(5*t))*t)*lt(mod(t\\,1)\\,0.4):s=44100"
+HUM = "0.05*sin(2*PI*110*t)"
+CHIRPS = "0.08*sin(2*PI*(440+60*sin(5*t))*t)*lt(mod(t\\,1)\\,0.4)"
+SOUND = f"aevalsrc={HUM}+{CHIRPS}:s=44100"
 
 
 def room() -> np.ndarray:

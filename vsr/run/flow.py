@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ class Flow:
                 continue
         raise _Stopped
 
-    def _read(self, box: queue.Queue[object], stats: StageStats) -> Iterator[T]:
+    def _read(self, box: queue.Queue[object], stats: StageStats) -> Iterator[Any]:
         while True:
             start = time.perf_counter()
             item = self._get(box)
@@ -140,7 +140,7 @@ class Flow:
                 return
             if isinstance(item, _Failure):
                 raise item.error
-            yield item  # type: ignore[misc]
+            yield item
             del item
 
     def _get(self, box: queue.Queue[object]) -> object:

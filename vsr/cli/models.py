@@ -31,7 +31,8 @@ def list_(as_json: _Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "family", "scale", "weights", "gain over bicubic", "terms", box=None)
+    table = Table("name", "family", "scale", "weights", "over bicubic", box=None)
+    table.add_column("terms", no_wrap=True, overflow="ellipsis", ratio=1)
     for spec in specs:
         gain = spec.figures.get("psnr_gain_db")
         table.add_row(

@@ -137,6 +137,27 @@ def test_warm_start_takes_over_a_model(tiny, dataset: Path, tmp_path: Path) -> N
         np.testing.assert_allclose(after[name], before[name], atol=1e-3)
 
 
+def test_blending_exports_a_mixture_with_the_model_of_the_start(tiny, dataset, tmp_path) -> None:
+    spec = _complete(train(tiny(), dataset, tmp_path / "first").export)
+    start = _exported(spec)
+    with pytest.raises(UsageError, match="mixes in the model of --init"):
+        train(tiny(loop={"blend": 0.25}), dataset, tmp_path / "none")
+    rate = {"rate": 1e-2, "warmup_steps": 0}
+    result = train(tiny(loop={"blend": 0.25}, optimiser=rate), dataset, tmp_path / "run", init=spec)
+    mixed, trained = _exported(result.export / "srresnet-x2.json"), arrays(tmp_path / "run")
+    for path, value in mixed.items():
+        wanted = 0.25 * trained[f"average/{path}"] + 0.75 * start[path]
+        np.testing.assert_allclose(value, wanted, atol=1e-3)
+    assert max(np.abs(mixed[p] - start[p]).max() for p in mixed) > 5e-3
+
+
+def _exported(spec: Path) -> dict[str, np.ndarray]:
+    values = json.loads(spec.read_text())
+    model = build_generator(GeneratorConfig.from_dict(values["generator"]))
+    model.load_weights(spec.with_name(f"{spec.stem}.weights.h5"))
+    return {v.path: np.asarray(v) for v in model.trainable_variables}
+
+
 def _complete(export: Path) -> Path:
     from vsr.models.export import add_model
 

@@ -14,10 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from vsr.core.errors import DataError, OutputError, UsageError, VsrError
+from vsr.core.errors import DataError, OutputError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.degrade.image import enlarge_image
-from vsr.models.registry import load_generator
 from vsr.train.backend import prepare_backend
 from vsr.train.checkpoint import load_checkpoint, save_checkpoint
 from vsr.train.data import open_source
@@ -27,6 +26,7 @@ from vsr.train.phases import PixelPhase, build_phase
 from vsr.train.pictures import save_curves, save_grid
 from vsr.train.recipe import OptimiserConfig, TrainRecipe, train_recipe_from_dict
 from vsr.train.validate import ValidationSet, open_validation
+from vsr.train.warm import blend_with, start_from
 
 ops: Any = keras.ops  # its stubs know tensors of no backend
 
@@ -77,6 +77,10 @@ def train(
             kept in the checkpoint and exported).
         OutputError: the run folder cannot be written.
     """
+    if recipe.loop.blend < 1 and init is None:
+        raise UsageError(
+            "loop.blend below 1 mixes in the model of --init; give one, or set it to 1"
+        )
     prepare_backend(recipe.loop.seed, recipe.loop.precision, recipe.loop.devices)
     source = open_source(recipe, dataset)
     validation = open_validation(recipe, dataset)
@@ -84,7 +88,7 @@ def train(
     phase = build_phase(recipe)
     session = _Session(recipe, phase, run, validation, report)
     if not session.resume() and init is not None:
-        report(_warm_start(phase, init))
+        report(start_from(phase, init))
     session.open_log()
     try:
         broken = session.train(source.batches(session.step), progress)
@@ -93,6 +97,8 @@ def train(
             f"{run}: cannot be written ({error.strerror or error}); make room, then start again"
         ) from None
     pictures = f"{source.pictures} training pictures of {dataset.name}"
+    if init is not None and recipe.loop.blend < 1:
+        blend_with(phase, init, recipe.loop.blend)
     figures = session.measure()
     export = export_run(
         recipe, phase, run, name=name, command=command, pictures=pictures,
@@ -295,25 +301,3 @@ def _open_run(run: Path, recipe: TrainRecipe) -> None:
         path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
     except (OSError, json.JSONDecodeError) as error:
         raise OutputError(f"{run}: cannot be used as run folder ({error})") from None
-
-
-def _warm_start(phase: PixelPhase, init: str | Path) -> str:
-    """Weights of a trained model into the fresh generator, where name and shape agree."""
-    try:
-        model = load_generator(init)
-    except VsrError as error:
-        raise type(error)(f"--init: {error}") from None
-    known = {v.path: v for v in model.weights}
-    taken = 0
-    for variable in phase.generator.weights:
-        other = known.get(variable.path)
-        if other is not None and tuple(other.shape) == tuple(variable.shape):
-            variable.assign(other.value)
-            taken += 1
-        elif variable.path.startswith("block") and "conv2/" in variable.path:
-            variable.assign(variable.value * 0.0)  # a block the model lacks starts as identity
-    if taken == 0:
-        raise UsageError(f"--init: {init} shares no weights with the recipe's generator")
-    for variable, average in zip(phase.variables, phase.average, strict=True):
-        average.assign(variable.value)
-    return f"starts from {init}: {taken} of {len(phase.generator.weights)} arrays"

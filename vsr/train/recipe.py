@@ -148,6 +148,8 @@ class LoopConfig:
     checkpoint_every: int = 500
     grid_steps: tuple[int, ...] = (1, 100, 500)
     """steps after which a picture grid is written"""
+    blend: float = 1.0
+    """share of the trained weights in the exported ones; the rest is the model of --init"""
     grid_every: int = 2000
     """and regularly; 0: never"""
     tensorboard: bool = True
@@ -156,6 +158,7 @@ class LoopConfig:
         for name in ("steps", "log_every", "validate_every", "checkpoint_every"):
             value = getattr(self, name)
             _check(name, value, value >= 1, "1 or more")
+        _check("blend", self.blend, 0 < self.blend <= 1, "more than 0, at most 1")
         good = self.minutes is None or self.minutes > 0
         _check("minutes", self.minutes, good, "more than 0, or none")
         _check("grid_every", self.grid_every, self.grid_every >= 0, "0 or more")

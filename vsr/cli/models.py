@@ -28,11 +28,12 @@ def list_(as_json: _Json = False) -> None:
     if as_json:
         emit_json([{**s.to_dict(), "default": s.name in defaults} for s in specs])
         return
+    import textwrap
+
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "family", "scale", "weights", "over bicubic", box=None)
-    table.add_column("terms", no_wrap=True, overflow="ellipsis", ratio=1)
+    table = Table("name", "family", "scale", "weights", "over bicubic", "terms", box=None)
     for spec in specs:
         gain = spec.figures.get("psnr_gain_db")
         table.add_row(
@@ -41,9 +42,10 @@ def list_(as_json: _Json = False) -> None:
             f"x{spec.scale}" if spec.scale else "x2 x4 x8",
             f"{spec.parameters:,}" if spec.parameters else "",
             f"{gain:+.2f} dB" if gain is not None else "",
-            spec.terms,
+            textwrap.shorten(spec.terms, 60, placeholder=" …"),
         )
-    Console().print(table)
+    console = Console()
+    Console(width=max(console.width, 130)).print(table)  # one line a model, in a pipe too
 
 
 @app.command()

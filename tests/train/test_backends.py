@@ -48,6 +48,7 @@ def test_jax_trains_like_tensorflow_on_one_device_and_on_two(tiny, tmp_path: Pat
     path.write_text(json.dumps(recipe.to_dict()))
     env = {
         **os.environ,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "KERAS_BACKEND": "jax",
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
     }

@@ -51,6 +51,25 @@ def test_untrained_with_an_image_skip_it_is_bicubic() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (1, 10, 11, 3)).astype(np.float32)
     bicubic = np.asarray(BicubicUpsample(2)(x))
     np.testing.assert_allclose(run(build_generator(LEAN), x), bicubic, atol=1e-6)
+    np.testing.assert_allclose(run(build_generator(variant(polish=4)), x), bicubic, atol=1e-6)
+
+
+def test_polish_lets_neighbours_at_hr_size_meet() -> None:
+    """One sub-pixel place alone is lit: with polish the others answer."""
+    model = build_generator(variant(polish=4))
+    keras.utils.set_random_seed(2)
+    kernel = model.get_layer("polish_out_conv").kernel
+    kernel.assign(keras.random.normal(kernel.shape, stddev=0.1))
+    out = model.get_layer("out_conv")
+    bias = np.zeros(out.bias.shape, np.float32)
+    bias[0] = 1.0  # the upper left place of every LR pixel, red
+    out.bias.assign(bias)
+    x = np.zeros((1, 12, 12, 3), np.float32)
+    plain = build_generator(LEAN)
+    plain.get_layer("out_conv").bias.assign(bias)
+    before, after = run(plain, x)[0, 8:-8, 8:-8], run(model, x)[0, 8:-8, 8:-8]
+    assert np.ptp(before[1::2, 1::2]) == 0
+    assert np.abs(after - before)[1::2, 1::2].max() > 0.01
 
 
 def test_the_network_is_neutral_to_batch_and_shift() -> None:
@@ -69,7 +88,11 @@ def test_the_network_is_neutral_to_batch_and_shift() -> None:
 
 
 def test_flops_are_those_tensorflow_counts() -> None:
-    for config in (variant(scale=4), variant(scale=4, upsampling="stages", head_kernel=5)):
+    for config in (
+        variant(scale=4),
+        variant(scale=4, polish=6),
+        variant(scale=4, upsampling="stages", head_kernel=5),
+    ):
         config = GeneratorConfig.from_dict({**config.to_dict(), "image_skip": "none"})
         model = build_generator(config)
         function = tf.function(lambda x, m=model: m(x, training=False))

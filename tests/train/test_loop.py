@@ -151,6 +151,25 @@ def test_blending_exports_a_mixture_with_the_model_of_the_start(tiny, dataset, t
     assert max(np.abs(mixed[p] - start[p]).max() for p in mixed) > 5e-3
 
 
+def test_a_polish_can_be_added_to_a_model_and_blended(tiny, dataset, tmp_path) -> None:
+    spec = _complete(train(tiny(), dataset, tmp_path / "first").export)
+    start = _exported(spec)
+    recipe = tiny(
+        generator={"polish": 4}, loop={"blend": 0.5}, optimiser={"rate": 1e-2, "warmup_steps": 0}
+    )
+    lines: list[str] = []
+    result = train(recipe, dataset, tmp_path / "run", init=spec, report=lines.append)
+    assert lines[0].endswith("10 of 14 arrays")
+    mixed, trained = _exported(result.export / "srresnet-x2.json"), arrays(tmp_path / "run")
+    end = "polish_out_conv/kernel"
+    np.testing.assert_allclose(mixed[end], 0.5 * trained[f"average/{end}"], atol=1e-3)
+    assert np.abs(mixed[end]).max() > 1e-3
+    inner = "polish_conv/kernel"
+    np.testing.assert_allclose(mixed[inner], trained[f"average/{inner}"], atol=1e-3)
+    assert set(mixed) - set(start) == {f"polish_{n}/{k}" for n in ("conv", "out_conv")
+                                       for k in ("kernel", "bias")}  # fmt: skip
+
+
 def _exported(spec: Path) -> dict[str, np.ndarray]:
     values = json.loads(spec.read_text())
     model = build_generator(GeneratorConfig.from_dict(values["generator"]))

@@ -17,7 +17,7 @@ from vsr.models.layers import BicubicUpsample, PixelShuffle
 
 def _conv(config: GeneratorConfig, filters: int, kernel: int, name: str) -> layers.Conv2D:
     initialiser = config.initialiser
-    if name == "out_conv" and config.image_skip != "none":
+    if (name == "out_conv" and config.image_skip != "none") or name == "polish_out_conv":
         initialiser = "zeros"  # an untrained network is then its image skip, not noise
     return layers.Conv2D(filters, kernel, padding="same", kernel_initializer=initialiser, name=name)
 
@@ -61,6 +61,18 @@ def _tail(config: GeneratorConfig, x: Any) -> Any:
     return _conv(config, 3, config.head_kernel, "out_conv")(x)
 
 
+def _polish(config: GeneratorConfig, x: Any) -> Any:
+    """Two convolutions at HR size, added to the picture.
+
+    A direct shuffle makes each of the s^2 places of an LR pixel by kernels of its own; trained
+    against a critic they drift apart and a grid shows. Here neighbours at HR size meet again.
+    """
+    y = _conv(config, config.polish, 5, "polish_conv")(x)
+    y = _activation(config, y, "polish_act")
+    y = _conv(config, 3, 5, "polish_out_conv")(y)
+    return layers.Add(name="polish_add", dtype="float32")([x, y])
+
+
 # === Functional Model ===
 
 
@@ -82,6 +94,8 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
     if config.image_skip == "bicubic":
         skip = BicubicUpsample(config.scale, name="image_skip")(inputs)
         x = layers.Add(name="image_add", dtype="float32")([x, skip])
+    if config.polish:
+        x = _polish(config, x)
     outputs = layers.Activation(config.activation_out, name="sr", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=f"generator_x{config.scale}")
 
@@ -109,6 +123,8 @@ class GeneratorConfig:
     """"stages": the paper's convolution + shuffle per factor of two; "direct": one shuffle"""
     image_skip: Literal["none", "bicubic"] = "none"
     """what the network's output is added to"""
+    polish: int = 0
+    """channels of two 5x5 convolutions at HR size that end the network; 0: none"""
     activation_out: Literal["tanh", "linear"] = "tanh"
     residual_scale: float = 1.0
     """factor on each block's branch (Lim et al., CVPRW 2017)"""
@@ -126,7 +142,7 @@ class GeneratorConfig:
         }
         for name, allowed in choices.items():
             _check(name, getattr(self, name), getattr(self, name) in allowed, f"one of {allowed}")
-        for name, low, high in (("filters", 4, 512), ("blocks", 1, 64)):
+        for name, low, high in (("filters", 4, 512), ("blocks", 1, 64), ("polish", 0, 256)):
             value = getattr(self, name)
             _check(name, value, _is_int(value) and low <= value <= high, f"{low} to {high}")
         for name in ("kernel_size", "head_kernel"):
@@ -166,6 +182,7 @@ class GeneratorConfig:
             stages = int(math.log2(self.scale))
             macs += sum(4**stage * 4 * body for stage in range(stages))
             macs += self.scale**2 * self.head_kernel**2 * self.filters * 3
+        macs += self.scale**2 * 2 * 25 * 3 * self.polish
         return 2 * macs
 
 

@@ -24,7 +24,7 @@ def start_from(phase: PixelPhase, init: str | Path) -> str:
         if other is not None and tuple(other.shape) == tuple(variable.shape):
             variable.assign(other.value)
             taken += 1
-        elif variable.path.startswith("block") and "conv2/" in variable.path:
+        elif _branch_end(variable.path):
             variable.assign(variable.value * 0.0)
     if taken == 0:
         raise UsageError(f"--init: {init} shares no weights with the recipe's generator")
@@ -37,7 +37,8 @@ def blend_with(phase: PixelPhase, init: str | Path, share: float) -> None:
     """Network interpolation (Wang et al., ECCVW 2018, section 3.4) with the model of the start.
 
     Changes the weights that are exported to ``share`` of theirs and the rest of the model's:
-    less of what adversarial training invents, little less of what it sharpens.
+    less of what adversarial training invents, little less of what it sharpens. A polish that the
+    model lacks counts as one that adds nothing.
 
     Raises:
         UsageError: the model has another shape.
@@ -46,12 +47,20 @@ def blend_with(phase: PixelPhase, init: str | Path, share: float) -> None:
     exported = phase.average if phase.recipe.optimiser.ema > 0 else phase.variables
     for variable, mixed in zip(phase.variables, exported, strict=True):
         other = known.get(variable.path)
+        if other is None and variable.path.startswith("polish_"):
+            mixed.assign(mixed.value * (share if _branch_end(variable.path) else 1.0))
+            continue
         if other is None or tuple(other.shape) != tuple(variable.shape):
             raise UsageError(
                 f"loop.blend: '{variable.path}' of the generator is not in {init} or has another "
                 "shape; set it to 1, or start from a model of the same shape"
             )
         mixed.assign(mixed.value * share + other.value * (1.0 - share))
+
+
+def _branch_end(path: str) -> bool:
+    """Whether it belongs to the last convolution of a branch that is added to its input."""
+    return (path.startswith("block") and "conv2/" in path) or path.startswith("polish_out_conv")
 
 
 def _weights(init: str | Path) -> dict[str, Any]:

@@ -55,6 +55,10 @@ def _inverted(lr: np.ndarray, scale: int) -> np.ndarray:
     return np.iinfo(lr.dtype).max - _lanczos(lr, scale)
 
 
+def _bright(lr: np.ndarray, scale: int) -> np.ndarray:
+    return np.minimum(_lanczos(lr, scale), 215) + lr.dtype.type(40)
+
+
 @pytest.fixture
 def scene(
     astronaut: np.ndarray, upscaled: Upscaled
@@ -110,6 +114,20 @@ class TestFaithful:
         assert item.crops[0].resampled
         list(paste([_passed(item)], 2, CFG))
         assert np.array_equal(before, canvas.buffer)
+
+    def test_strength_is_the_share_that_is_blended_in(
+        self, scene: Callable[..., tuple[np.ndarray, YuvPicture]]
+    ) -> None:
+        changes = []
+        for strength in (1.0, 0.25):
+            rgb, canvas = scene()
+            before = canvas.planes()[0].astype(float)
+            item = _passed(_crops(rgb, canvas, [FACE], 2, make=_bright))
+            faint = [replace(c, face=replace(c.face, strength=strength)) for c in item.crops]
+            list(paste([replace(item, crops=tuple(faint))], 2, CFG))
+            changes.append(canvas.planes()[0] - before)
+        assert np.abs(changes[0]).max() > 10
+        assert np.abs(changes[1] - 0.25 * changes[0]).max() <= 1
 
     def test_detail_of_a_resampled_crop_arrives(
         self, scene: Callable[..., tuple[np.ndarray, YuvPicture]]

@@ -91,6 +91,21 @@ class TestFollowing:
         out = _faces(list(track(items, TrackConfig(smooth_s=0))))
         assert [f.box for f in out if f] == [i.faces[0].box for i in items]
 
+    def test_a_face_fades_in_and_out_within_a_scene(self, walk: Callable[..., Scene]) -> None:
+        items, _ = walk(40, missed=set(range(8)) | set(range(25, 40)))
+        out = _faces(list(track(items, TrackConfig(fade=4))))
+        assert [i for i, f in enumerate(out) if f] == list(range(8, 25))
+        strengths = [f.strength for f in out if f]
+        rising = [0.2, 0.4, 0.6, 0.8]
+        assert strengths == pytest.approx([*rising, *[1.0] * 9, *rising[::-1]])
+        at_once = _faces(list(track(items, TrackConfig(fade=0))))
+        assert {f.strength for f in at_once if f} == {1.0}
+
+    def test_a_scenes_border_and_a_gap_are_no_fade(self, walk: Callable[..., Scene]) -> None:
+        items, _ = walk(30, missed={12, 13, 14, 15, 16, 17, 18, 19})
+        out = _faces(list(track(items, TrackConfig())))
+        assert [f.strength for f in out if f] == [1.0] * 30
+
     def test_two_faces_keep_their_ids(
         self, background: Background, add_face: AddFace, as_frames: AsFrames, with_faces: WithFaces
     ) -> None:
@@ -119,6 +134,7 @@ class TestFollowing:
         ]
         out = _faces(list(track(items + second, TrackConfig())))
         assert [f.track_id for f in out if f] == [0] * 16 + [1] * 16
+        assert {f.strength for f in out if f} == {1.0}
 
     def test_gap_over_a_cut_is_not_filled(
         self, walk: Callable[..., Scene], astronaut: np.ndarray

@@ -107,10 +107,15 @@ class Face:
     """True where no detection supports the box and the tracker put it in"""
     label: str | None = None
     """who it is, where annotations say so (ChokePoint person id)"""
+    strength: float = 1.0
+    """0..1: how much of the super-resolved face is blended in; less than 1 where its track
+    begins or ends, so that no face jumps from blurred to sharp in one frame"""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.confidence <= 1.0:
             raise ValueError(f"Face.confidence: got {self.confidence}, wanted 0..1")
+        if not 0.0 <= self.strength <= 1.0:
+            raise ValueError(f"Face.strength: got {self.strength}, wanted 0..1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class OpenTrack:
     """the recent ones, oldest first"""
     seen: int = 0
     """number of all sightings"""
+    first_index: int = 0
+    """frame index of the first sighting"""
     sure: int = 0
     """how many of them passed the confidence for new faces"""
     track_id: int | None = None
@@ -56,6 +58,8 @@ class OpenTrack:
 
     def add(self, sighting: Sighting, *, sure: bool) -> None:
         """Take the next sighting."""
+        if not self.seen:
+            self.first_index = sighting.index
         self.sightings.append(sighting)
         self.seen += 1
         if sure:

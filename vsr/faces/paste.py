@@ -126,10 +126,11 @@ def _patch(
         there = (planes[0][luma], planes[1][chroma], planes[2][chroma])
         change = _subtract(wanted, there)
     borders = touching(window, canvas.width, canvas.height)
+    strength = np.float32(crop.face.strength)
     return _Patch(
         window,
-        feathered_mask(*change[0].shape, cfg.feather, borders),
-        feathered_mask(*change[1].shape, cfg.feather, borders),
+        feathered_mask(*change[0].shape, cfg.feather, borders) * strength,
+        feathered_mask(*change[1].shape, cfg.feather, borders) * strength,
         change,
     )
 

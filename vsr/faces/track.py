@@ -39,6 +39,9 @@ class TrackConfig:
     """seconds: width (sigma) of the smoothing of positions; 0 switches smoothing off"""
     smooth_size_s: float = 0.25
     """seconds: width (sigma) of the smoothing of sizes"""
+    fade: int = 4
+    """frames over which a face is blended in where its track begins within a scene, and out
+    where it ends; 0: at once. Fading out takes a lookahead of max_gap + fade"""
     lookahead: int = 12
     """frames that wait; at least max_gap + 1 to fill the longest gaps"""
     buffer_mb: int = 256
@@ -55,6 +58,7 @@ class TrackConfig:
             ("max_gap", 0),
             ("smooth_s", 0),
             ("smooth_size_s", 0),
+            ("fade", 0),
             ("lookahead", 0),
             ("buffer_mb", 1),
         ):
@@ -76,6 +80,7 @@ def track(items: Iterable[FrameFaces], cfg: TrackConfig) -> Iterator[FrameFaces]
             while waiting:
                 yield tracker.finish(waiting.popleft())
             tracker.tracks.clear()
+            tracker.scene_start = item.frame.index
         tracker.take(item)
         waiting.append(item)
         while len(waiting) > tracker.lookahead:
@@ -90,11 +95,16 @@ class _Tracker:
         self.cuts = CutFinder()
         self.tracks: list[OpenTrack] = []
         self.lookahead = cfg.lookahead
+        self.scene_start = 0
+        """index of the first frame since the last cut"""
+        self._newest = 0
+        """index of the last frame taken"""
         self._next_id = 0
 
     def take(self, item: FrameFaces) -> None:
         """Attach a frame's detections to tracks; start tracks for what is left."""
         frame = item.frame
+        self._newest = frame.index
         self.lookahead = min(self.cfg.lookahead, (self.cfg.buffer_mb << 20) // _bytes(frame))
         sightings = [
             Sighting(frame.index, frame.seconds, face, patch_of(frame.rgb, face.box))
@@ -123,7 +133,8 @@ class _Tracker:
             if open_track.track_id is not None:
                 face = self._face_in(open_track, frame)
                 if face is not None:
-                    faces.append(face)
+                    strength = self._strength(open_track, frame.index)
+                    faces.append(replace(face, strength=strength))
         self._forget(frame.index)
         return replace(item, faces=_without_doubles(faces))
 
@@ -154,6 +165,18 @@ class _Tracker:
             if alike < self.cfg.min_likeness:
                 return None
         return face
+
+    def _strength(self, known: OpenTrack, index: int) -> float:
+        """How far a face is blended in: rising from a track's start, falling to its end.
+
+        A face that stands in the first or last frame of a scene was there before, or goes on.
+        """
+        steps = self.cfg.fade + 1
+        risen = index - known.first_index + 1 if known.first_index > self.scene_start else steps
+        last = known.sightings[-1].index
+        over = last < self._newest and self._newest - last > self.cfg.max_gap
+        left = last - index + 1 if over else steps
+        return min(risen, left, steps) / steps
 
     def _smooth(self, near: list[Sighting], at_s: float) -> Box:
         times = np.array([s.seconds for s in near])

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from skimage.metrics import peak_signal_noise_ratio
 
 from vsr.train.losses import content_loss, discriminator_loss, generator_loss, pixel_loss
 
@@ -20,6 +21,24 @@ def test_pixel_loss_mixes_colour_and_luma() -> None:
     assert number(pixel_loss(a, b, 0.0)) == pytest.approx(colour, rel=1e-5)
     assert number(pixel_loss(a, b, 0.25)) == pytest.approx(0.75 * colour + 0.25 * luma, rel=1e-5)
     assert number(pixel_loss(a, a)) == 0
+
+
+def test_pixel_loss_can_be_the_psnr() -> None:
+    """Per picture: the mean of two PSNRs is not the PSNR of the mean error."""
+    rng = np.random.default_rng(0)
+    hr = rng.integers(40, 200, (2, 8, 8, 3)).astype("uint8")
+    sr = np.stack(
+        [hr[0] + 3, np.clip(hr[1].astype(int) + rng.integers(-40, 40, (8, 8, 3)), 0, 255)]
+    )
+    wanted = np.mean(
+        [peak_signal_noise_ratio(h, s.astype("uint8")) for h, s in zip(hr, sr, strict=True)]
+    )
+    a, b = (x.astype("float32") / 127.5 - 1 for x in (sr, hr))
+    assert -10 * number(pixel_loss(a, b, 0.0, "psnr")) == pytest.approx(wanted, abs=0.05)
+    x = keras.Variable(b)
+    with tf.GradientTape() as tape:
+        value = pixel_loss(x.value, b, 0.5, "psnr")
+    assert np.isfinite(np.asarray(tape.gradient(value, x.value))).all()
 
 
 def test_content_loss_does_not_depend_on_the_features_scale() -> None:

@@ -90,7 +90,7 @@ class PixelPhase:
 
     def _losses(self, sr: Any, hr: Any) -> tuple[Any, dict[str, Any], Any]:
         weights = self.recipe.loss
-        parts = {"pixel": pixel_loss(sr, hr, weights.luma_share)}
+        parts = {"pixel": pixel_loss(sr, hr, weights.luma_share, weights.pixel_distance)}
         total = weights.pixel * parts["pixel"]
         if self.features is not None:
             parts["content"] = content_loss(

@@ -73,7 +73,10 @@ class LossConfig:
     """What the generator is told to make small; weights of 0 leave a part out."""
 
     pixel: float = 1.0
-    """of the mean absolute difference, in the network's [-1, 1]"""
+    """of the difference of the pixels, in the network's [-1, 1]"""
+    pixel_distance: Literal["absolute", "psnr"] = "absolute"
+    """"absolute": mean absolute difference; "psnr": minus the PSNR in bel, for a last stage that
+    gains where the picture is uncertain (the mean of what it may be, not the median)"""
     luma_share: float = 0.5
     """of the pixel loss that is measured on BT.601 luma instead of RGB"""
     content: float = 0.0

@@ -1,0 +1,1 @@
+"""Many sequences or videos in one command: plan, jobs, engines, resume, summary."""

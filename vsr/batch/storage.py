@@ -67,6 +67,10 @@ class Storage(Protocol):
         """Remove a file or folder; nothing happens where there is none."""
         ...
 
+    def read_bytes(self, path: str) -> bytes:
+        """A small file; raises InputError where it cannot be read."""
+        ...
+
     def read_text(self, path: str) -> str | None:
         """A small text file, None where there is none."""
         ...
@@ -194,6 +198,13 @@ class LocalStorage:
             shutil.rmtree(grave, ignore_errors=True)
         else:
             target.unlink(missing_ok=True)
+
+    def read_bytes(self, path: str) -> bytes:
+        """See `Storage`."""
+        try:
+            return self._at(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"{self._at(path)}: cannot be read ({error.strerror})") from None
 
     def read_text(self, path: str) -> str | None:
         """See `Storage`."""

@@ -38,6 +38,9 @@ class Job:
     labels: str | None = None
     """label file below ``root`` (may lie inside ``labels_archive``); None: detect the faces"""
     labels_archive: str | None = None
+    """outermost archive that holds ``labels``"""
+    labels_root: str = ""
+    """location that ``labels`` is below; empty: ``root``"""
     out: str
     """location of the outputs (folder or URL)"""
     suffix: str = ".mp4"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from vsr.run.output import check_writable, write_atomically
 
 STATE = ".vsr"
 """folder below an output's root: markers, journal, and what is being made"""
+
+_LOCK_WAIT_S = 5.0
+"""workers of a run that was killed need a moment to end"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,11 @@ class Storage(Protocol):
 
     def count(self, path: str) -> int:
         """Number of files below a folder, 0 where there is none."""
+        ...
+
+    def lock(self) -> contextlib.AbstractContextManager[tuple[int, ...]]:
+        """Keep other runs out of this root. Gives file descriptors which workers on this machine
+        keep open: the lock holds until the last of them has ended. Raises OutputError."""
         ...
 
     def sweep(self) -> None:
@@ -244,6 +253,34 @@ class LocalStorage:
     def count(self, path: str) -> int:
         """See `Storage`."""
         return sum(len(names) for _, _, names in os.walk(self._at(path)))
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[tuple[int, ...]]:
+        """See `Storage`."""
+        import fcntl
+
+        path = self.root / STATE / "lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+        try:
+            deadline = time.monotonic() + _LOCK_WAIT_S
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise OutputError(
+                            f"{self.root}: another vsr batch is at work there; wait for it, "
+                            "or choose another folder with -o"
+                        ) from None
+                    time.sleep(0.1)
+            yield (handle,)
+        finally:
+            os.close(handle)
 
     def sweep(self) -> None:
         """See `Storage`."""

@@ -1,0 +1,126 @@
+"""One batch from start to end: what is done stays, the rest goes to an engine, rows come out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vsr.batch.job import Engine, Job, JobProgress, Row
+from vsr.batch.journal import Standing, check, log
+from vsr.batch.storage import Storage
+from vsr.batch.summary import Summary, write_summary
+from vsr.core.errors import OutputError
+from vsr.core.progress import Progress, ProgressHook, silent
+
+
+def run_batch(
+    jobs: Sequence[Job],
+    storage: Storage,
+    engine: Engine,
+    *,
+    overwrite: bool = False,
+    notices: Sequence[str] = (),
+    progress: ProgressHook = silent,
+) -> Summary:
+    """Do the jobs that are not done, and write ``summary.csv`` and ``summary.json``.
+
+    storage: the output, locked by the caller. overwrite: redo what was done with other
+    settings or from another source; without it that is an error before any work.
+    Raises OutputError, and VsrError where the engine cannot start.
+    """
+    started = time.perf_counter()
+    storage.sweep()
+    kept, todo = _sort_out(jobs, storage, overwrite)
+    log(storage, "batch", engine=engine.name, jobs=len(jobs), kept=len(kept))
+    rows = {row.sequence: row for row in kept}
+    board = _Board(jobs, kept, progress)
+    if todo:
+        with contextlib.closing(_iterate(engine, todo, board)) as results:
+            for row in results:
+                rows[row.sequence] = row
+                log(storage, row.status, row.sequence, seconds=row.seconds,
+                    attempts=row.attempts, reason=row.reason)  # fmt: skip
+                board.finished(row)
+        storage.sweep()
+    order = [rows[j.name] for j in jobs]
+    settings = jobs[0].settings if jobs else {}
+    return write_summary(
+        storage,
+        Summary(
+            rows=tuple(order),
+            settings=settings,
+            engine=engine.name,
+            seconds=round(time.perf_counter() - started, 3),
+            notices=tuple(notices),
+        ),
+    )
+
+
+def _iterate(engine: Engine, todo: list[Job], board: _Board):  # noqa: ANN202
+    yield from engine.run(todo, board.moved)
+
+
+def _sort_out(
+    jobs: Sequence[Job], storage: Storage, overwrite: bool
+) -> tuple[list[Row], list[Job]]:
+    """Rows of what is done, jobs of what is not."""
+    kept: list[Row] = []
+    todo: list[Job] = []
+    changed: list[tuple[Job, Standing]] = []
+    for job in jobs:
+        found = check(storage, job)
+        if found.row is not None:
+            kept.append(found.row)
+            continue
+        todo.append(job)
+        if found.standing != "open":
+            changed.append((job, found.standing))
+    if changed and not overwrite:
+        job, standing = changed[0]
+        raise OutputError(
+            f"{storage.where(job.name)}: was made with {standing}"
+            f"{f' ({len(changed)} of {len(jobs)} were)' if len(changed) > 1 else ''}; add "
+            "--overwrite to redo what has changed, or choose another folder with -o"
+        )
+    return kept, todo
+
+
+@dataclass(slots=True)
+class _Standings:
+    frames: int = 0
+    faces: int = 0
+
+
+class _Board:
+    """Adds up the progress of all workers."""
+
+    def __init__(self, jobs: Sequence[Job], kept: Sequence[Row], progress: ProgressHook) -> None:
+        self._jobs = len(jobs)
+        self._ended = len(kept)
+        self._progress = progress
+        names = {row.sequence for row in kept}
+        todo = [j for j in jobs if j.name not in names]
+        known = all(j.frames is not None for j in todo)
+        self._total = sum(j.frames or 0 for j in todo) if known else None
+        self._at = {j.name: _Standings() for j in todo}
+        self._expected = {j.name: j.frames or 0 for j in todo}
+
+    def moved(self, p: JobProgress) -> None:
+        """A job has come further."""
+        self._at[p.name] = _Standings(p.frames, p.faces)
+        self._show()
+
+    def finished(self, row: Row) -> None:
+        """A job has ended; its frames count as dealt with."""
+        self._ended += 1
+        frames = max(row.frames, self._expected[row.sequence])
+        self._at[row.sequence] = _Standings(frames, row.faces)
+        self._show()
+
+    def _show(self) -> None:
+        done = sum(s.frames for s in self._at.values())
+        faces = sum(s.faces for s in self._at.values())
+        phase = f"batch, {self._ended} of {self._jobs} done"
+        self._progress(Progress(phase, done, self._total, faces))

@@ -1,0 +1,99 @@
+"""From a path to a page: what lies there, its document, its HTML, its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsr.core.errors import InputError, OutputError
+from vsr.core.progress import ProgressHook, silent
+from vsr.evaluate.report.document import Document
+from vsr.evaluate.report.from_run import read_run
+from vsr.evaluate.report.page import render
+from vsr.evaluate.report.record import read_json
+from vsr.run.output import check_writable, manifest_path, write_atomically
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A page that was written."""
+
+    path: Path
+    bytes: int
+    document: Document
+
+    def to_dict(self) -> dict[str, object]:
+        """What ``vsr report --json`` prints."""
+        doc = self.document
+        return {
+            "report": str(self.path),
+            "bytes": self.bytes,
+            "kind": doc.kind,
+            "subject": doc.subject,
+            "tracks": len(doc.tracks),
+            "pairs": sum(len(t.pairs) for t in doc.tracks),
+            "notices": [{"tone": n.tone, "title": n.title, "text": n.text} for n in doc.notices],
+        }
+
+
+def claim_report(out: Path, *, overwrite: bool) -> None:
+    """Refuse early a page that could not be written: OutputError."""
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
+    if out.is_dir():
+        raise OutputError(f"{out}: is a folder, wanted a file name such as report.html")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: the folder {out.parent} does not exist; create it first")
+    check_writable(out.parent)
+
+
+def build_report(
+    target: Path,
+    out: Path,
+    *,
+    source: Path | None = None,
+    overwrite: bool = False,
+    progress: ProgressHook = silent,
+) -> Report:
+    """Write the page on what lies at ``target``.
+
+    target: the output of a run or its manifest.
+    source: where the run's source lies now, if not where it was.
+    Raises VsrError; then nothing stands under ``out``.
+    """
+    claim_report(out, overwrite=overwrite)
+    document = read_document(target, source, progress)
+    page = render(document)
+    write_atomically(out, page)
+    return Report(path=out, bytes=len(page.encode("utf-8")), document=document)
+
+
+def read_document(target: Path, source: Path | None, progress: ProgressHook) -> Document:
+    """The document of what lies at ``target``, whatever kind it is."""
+    if not target.exists():
+        raise InputError(f"{target}: no such file or folder; give the output of a vsr command")
+    record = _record(target)
+    return read_run(record, source, progress)
+
+
+def _record(target: Path) -> Path:
+    """The JSON that describes ``target``."""
+    if target.suffix.lower() == ".json":
+        return target
+    if target.is_dir():
+        names = ("manifest.json",)
+        found = next((target / n for n in names if (target / n).is_file()), None)
+        if found is None:
+            raise InputError(
+                f"{target}: holds no {' or '.join(names)}; give the output of a vsr command"
+            )
+        return found
+    beside = manifest_path(target)
+    if not beside.is_file():
+        raise InputError(
+            f"{target}: no manifest {beside.name} beside it; give a video that 'vsr run' wrote"
+        )
+    return beside
+
+
+__all__ = ["Report", "build_report", "claim_report", "read_document", "read_json"]

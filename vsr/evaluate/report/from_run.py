@@ -1,0 +1,382 @@
+"""The report of a run: manifest in, `Document` out; pictures are cut from source and result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vsr.core.config import to_toml
+from vsr.core.geometry import Window
+from vsr.core.progress import Progress, ProgressHook
+from vsr.core.types import FaceSample, Track
+from vsr.evaluate.report import trust
+from vsr.evaluate.report.document import (
+    Document,
+    Facts,
+    Moment,
+    Notice,
+    Overview,
+    Pair,
+    Poor,
+    TrackPart,
+)
+from vsr.evaluate.report.pictures import Budget, bicubic, encode, frames_at, region_of
+from vsr.evaluate.report.record import (
+    find_output,
+    find_source,
+    known_model,
+    read_manifest,
+    read_tracks,
+)
+from vsr.evaluate.report.words import clock, number
+from vsr.models.spec import ModelSpec
+
+_MOST_TRACKS = 24
+"""tracks that are shown with pictures: those with the most pixels of face"""
+_MOST_POOR = 8
+_OVERVIEW_PX = 1280
+_FACE_FILE = re.compile(r"face_(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A face to be cut out."""
+
+    track_id: int
+    sample: FaceSample
+
+
+def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Document:
+    """The report on a run.
+
+    manifest: ``out.mp4.json``, or ``manifest.json`` in a folder of face videos.
+    source: where the source lies now; None: where the manifest says, or beside it.
+    Raises InputError where manifest, source or output is missing or unreadable, DataError where
+    one of them is not what it must be.
+    """
+    values = read_manifest(manifest)
+    tracks = read_tracks(values, manifest)
+    folder = manifest.parent
+    source_path = find_source(values["source"], folder, source)
+    outputs = [find_output(entry, folder) for entry in values["outputs"]]
+    spec, card = known_model(str(values["model"].get("name")))
+    shown = sorted(tracks, key=_presence, reverse=True)[:_MOST_TRACKS]
+    cutter = _Cutter(values, source_path, outputs, progress)
+    overview_at = _busiest(tracks)
+    pairs, overview = cutter.cut(_choose(shown), overview_at, tracks)
+    parts = tuple(_part(t, pairs, spec) for t in tracks)
+    return Document(
+        kind="Restored video",
+        subject=", ".join(p.name for p in outputs[:3]) + (" …" if len(outputs) > 3 else ""),
+        summary=_summary(values, tracks),
+        notices=tuple(_notices(values, tracks, spec, cutter.budget)),
+        overview=overview,
+        tracks=parts,
+        duration=_duration(tracks),
+        deviation_limit=values["recipe"].get("paste", {}).get("max_deviation"),
+        width_limits=_width_limits(spec),
+        poor=tuple(_poor(tracks, pairs)),
+        facts=tuple(_facts(values, spec)),
+        card=card,
+        settings=to_toml({k: v for k, v in values["recipe"].items() if isinstance(v, Mapping)}),
+        remarks=_remarks(values),
+    )
+
+
+class _Cutter:
+    """Cuts pairs of pictures out of source and result, in one pass over each."""
+
+    def __init__(
+        self, values: Mapping[str, Any], source: Path, outputs: list[Path], progress: ProgressHook
+    ) -> None:
+        self.budget = Budget()
+        self._faces = values["recipe"].get("output") == "faces"
+        self._scale = int(values["model"].get("scale") or values["recipe"]["upscale"]["scale"])
+        self._source = source
+        self._outputs = outputs
+        self._progress = progress
+
+    def cut(
+        self, wanted: list[_Wanted], overview_at: float | None, tracks: list[Track]
+    ) -> tuple[dict[tuple[int, int], Pair], Overview | None]:
+        """Pairs by (track, frame), those named first have the first claim to the room."""
+        times = {w.sample.seconds for w in wanted}
+        before: dict[tuple[int, int], np.ndarray] = {}
+        regions: dict[tuple[int, int], Window] = {}
+        overview = None
+        for second, rgb in frames_at(self._source, times | _maybe(overview_at)):
+            for w in (w for w in wanted if w.sample.seconds == second):
+                height, width = rgb.shape[:2]
+                box = w.sample.box
+                region = w.sample.window if self._faces else region_of(box, width, height)
+                regions[_key(w)] = region
+                before[_key(w)] = rgb[region.slices].copy()
+            if second == overview_at:
+                overview = _overview(rgb, second, tracks)
+                self.budget.take(overview.picture)
+            self._progress(Progress("reading the source", len(before), len(wanted), 0, "pictures"))
+        after = self._results(wanted, regions)
+        pairs = {}
+        for w in wanted:
+            key = _key(w)
+            if key in before and key in after and key not in pairs:
+                pair = _pair(w.sample, before[key], after[key])
+                if all(map(self.budget.take, (pair.before, pair.after))):
+                    pairs[key] = pair
+        return pairs, overview
+
+    def _results(
+        self, wanted: list[_Wanted], regions: dict[tuple[int, int], Window]
+    ) -> dict[tuple[int, int], np.ndarray]:
+        """The same faces in the result."""
+        found: dict[tuple[int, int], np.ndarray] = {}
+        for path in self._outputs:
+            track_id = _track_of(path) if self._faces else None
+            here = [w for w in wanted if track_id in (None, w.track_id) and _key(w) in regions]
+            if not here or (self._faces and track_id is None):
+                continue
+            for second, rgb in frames_at(path, {w.sample.seconds for w in here}):
+                for w in (w for w in here if w.sample.seconds == second):
+                    if self._faces:
+                        found[_key(w)] = rgb.copy()
+                    else:
+                        found[_key(w)] = rgb[regions[_key(w)].scaled(self._scale).slices].copy()
+                done = len(found)
+                self._progress(Progress("reading the result", done, len(wanted), 0, "pictures"))
+        return found
+
+
+def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
+    height, width = after.shape[:2]
+    return Pair(
+        frame=sample.frame,
+        seconds=sample.seconds,
+        width_px=sample.box.width,
+        before=encode(bicubic(source, width, height)),
+        after=encode(after),
+        source=encode(source, lossless=True) if max(source.shape) <= 200 else None,
+        filled=sample.filled,
+        outcome=sample.outcome,
+        deviation=sample.deviation,
+    )
+
+
+def _choose(tracks: list[Track]) -> list[_Wanted]:
+    """The faces to show: each track's clearest first, then the worst, then the others."""
+    first = [_Wanted(t.track_id, _clearest(t)) for t in tracks if t.best]
+    poor = [_Wanted(i, s) for i, s in _ranked_poor(tracks)[:_MOST_POOR]]
+    others = [_Wanted(t.track_id, s) for t in tracks for s in t.best]
+    return list({(w.track_id, w.sample.frame): w for w in [*first, *poor, *others]}.values())
+
+
+def _clearest(track: Track) -> FaceSample:
+    def clear(s: FaceSample) -> tuple[bool, float]:
+        return (not s.filled and s.outcome == "super-resolved", s.box.area * s.confidence)
+
+    return max(track.best, key=clear)
+
+
+def _ranked_poor(tracks: list[Track]) -> list[tuple[int, FaceSample]]:
+    """Refused crops first, then by how far the picture left its evidence."""
+    found = [(t.track_id, s) for t in tracks for s in t.worst[:3]]
+    return sorted(found, key=lambda e: (e[1].outcome == "plain", e[1].deviation or 0), reverse=True)
+
+
+def _poor(tracks: list[Track], pairs: Mapping[tuple[int, int], Pair]) -> list[Poor]:
+    rows = []
+    for track_id, s in _ranked_poor(tracks)[:_MOST_POOR]:
+        words = f"{number(s.deviation or 0, 2)} grey levels from the source"
+        if s.outcome == "plain":
+            words += ", left plain"
+        if s.filled:
+            words += ", filled in"
+        rows.append(Poor(track=str(track_id), frame=s.frame, seconds=s.seconds, reason=words,
+                         pair=pairs.get((track_id, s.frame))))  # fmt: skip
+    return rows
+
+
+def _part(track: Track, pairs: Mapping[tuple[int, int], Pair], spec: ModelSpec | None) -> TrackPart:
+    times = [p.seconds for p in track.timeline] or [0.0]
+    own = [pairs.get((track.track_id, s.frame)) for s in track.best]
+    found = [p for p in own if p is not None]
+    if found:  # the clearest is shown first
+        lead = _clearest(track).frame
+        found.sort(key=lambda p: (p.frame != lead, p.frame))
+    return TrackPart(
+        key=str(track.track_id),
+        label=track.label or "",
+        first_frame=track.first_frame,
+        last_frame=track.last_frame,
+        start_s=times[0],
+        end_s=times[-1],
+        frames=track.frames,
+        filled=track.filled,
+        plain=track.plain,
+        median_px=track.median_width_px,
+        narrowest_px=track.narrowest_px or track.median_width_px,
+        widest_px=track.widest_px or track.median_width_px,
+        verdict=trust.judge_width(track.median_width_px, spec),
+        filled_frames=trust.runs_in_words(track.filled_frames, track.filled),
+        plain_frames=trust.runs_in_words(track.plain_frames, track.plain),
+        pairs=tuple(found),
+        moments=tuple(
+            Moment(frame=p.frame, seconds=p.seconds, width_px=p.box.width, filled=p.filled,
+                   outcome=p.outcome, deviation=p.deviation, box=p.box)
+            for p in track.timeline
+        ),  # fmt: skip
+    )
+
+
+def _busiest(tracks: list[Track]) -> float | None:
+    """The recorded moment at which the most faces stand, the largest ones of equals."""
+    seen: dict[float, tuple[int, float]] = {}
+    for track in tracks:
+        for p in track.timeline:
+            many, wide = seen.get(p.seconds, (0, 0.0))
+            seen[p.seconds] = many + 1, wide + p.box.width
+    return max(seen, key=lambda s: seen[s]) if seen else None
+
+
+def _overview(rgb: np.ndarray, second: float, tracks: list[Track]) -> Overview:
+    height, width = rgb.shape[:2]
+    here = [(t, p) for t in tracks for p in t.timeline if p.seconds == second]
+    return Overview(
+        picture=encode(rgb, most=_OVERVIEW_PX),
+        seconds=second,
+        frame=here[0][1].frame,
+        marks=tuple(
+            (str(t.track_id), _part_of(p.box, width, height)) for t, p in here
+        ),
+    )
+
+
+def _part_of(box, width: int, height: int):
+    from vsr.core.geometry import Box
+
+    return Box(box.x / width, box.y / height, box.width / width, box.height / height)
+
+
+def _notices(
+    values: Mapping[str, Any], tracks: list[Track], spec: ModelSpec | None, budget: Budget
+) -> list[Notice]:
+    named = [(f"face {t.track_id}", t) for t in tracks]
+    found = [trust.INFERRED] if tracks else []
+    if values.get("broken_at_s") is not None:
+        text = f"The source breaks off at {clock(values['broken_at_s'])}; the result ends there."
+        found.append(Notice(tone="caution", title="The source is incomplete", text=text))
+    found += trust.size_notices([(n, t.median_width_px) for n, t in named], spec)
+    found += trust.track_notices(named)
+    found += [Notice(tone="note", title="From the run", text=str(n)) for n in values["notices"]]
+    if len(tracks) > _MOST_TRACKS or budget.refused:
+        text = (
+            f"The {_MOST_TRACKS} faces with the most pixels are shown with pictures; the table "
+            "lists all."
+        )
+        found.append(Notice(tone="note", title="Not every face is pictured", text=text))
+    return found
+
+
+def _facts(values: Mapping[str, Any], spec: ModelSpec | None) -> list[Facts]:
+    source, model, frames = values["source"], values["model"], values["frames"]
+    size = f"{source.get('width')} × {source.get('height')} px, {source.get('codec')}"
+    rows = [
+        ("Source", str(source.get("name"))),
+        ("", size),
+        ("SHA-256", str(source.get("sha256"))),
+    ]
+    for entry in values["outputs"][:8]:
+        rows += [("Result", str(entry.get("name"))), ("SHA-256", str(entry.get("sha256")))]
+    rows.append(("Frames", f"{frames.get('decoded')} decoded, {frames.get('written')} written"))
+    rows.append(("Faces", f"{values['faces']:,} in {trust.count(len(values['tracks']), 'track')}"))
+    rows.append(("Computed in", f"{values['seconds']:,.1f} s"))
+    about = [("Name", str(model.get("name"))), ("Enlarges", f"{model.get('scale')} times")]
+    if spec is not None and spec.family != "interpolation":
+        small, large = spec.face_width_px
+        about += [
+            ("Kind", _KINDS[spec.family]),
+            ("Learnt from", f"faces {small:g} to {large:g} px wide"),
+            ("Licence", spec.licence),
+            ("Terms", spec.terms or "none beyond the licence"),
+        ]
+    elif spec is not None:
+        about.append(("Kind", f"interpolation, nothing is learnt: {spec.terms}"))
+    if model.get("sha256"):
+        about.append(("SHA-256", str(model["sha256"])))
+    versions = [("vsr", str(values.get("vsr")))]
+    versions += [(str(k), str(v)) for k, v in values.get("versions", {}).items()]
+    return [
+        Facts(title="Files", rows=tuple(rows)),
+        Facts(title="Model", rows=tuple(about)),
+        Facts(title="Made with", rows=tuple(versions)),
+    ]
+
+
+_KINDS: Mapping[str, str] = {
+    "srresnet": "pixel loss: the most faithful to the input",
+    "srgan": "content and adversarial losses: the most natural to the eye",
+}
+
+
+def _remarks(values: Mapping[str, Any]) -> tuple[str, ...]:
+    scale = values["model"].get("scale")
+    return (
+        "Every pair shows the same pixels of the same frame: left the source, enlarged "
+        f"{scale} times by Pillow’s bicubic interpolation, right the result file. The page shows "
+        "both enlarged further by the same factor.",
+        "Pictures are WebP at quality 90 (the source’s own pixels without loss), made to be looked "
+        "at; measure on the files, which the hashes name.",
+        "“Grey levels from the source” is the mean absolute difference between the super-resolved "
+        "face, reduced again, and the source’s pixels, in 8-bit levels. It finds pictures that "
+        "contradict their evidence. It cannot find invented detail that agrees with it.",
+        "Widths are those of the face box in source pixels, as detected and smoothed over time.",
+    )
+
+
+def _width_limits(spec: ModelSpec | None) -> tuple[tuple[float, str], ...]:
+    least = trust.smallest_px(spec)
+    return (
+        (least, f"{least:.0f} px: smallest learnt"),
+        (trust.IDENTIFY_PX, f"{trust.IDENTIFY_PX:.0f} px: to identify, IEC 62676-4:2014"),
+    )
+
+
+def _summary(values: Mapping[str, Any], tracks: list[Track]) -> str:
+    frames = trust.count(values["frames"]["written"], "frame")
+    if not tracks:
+        return f"{frames}. No face was found, so the whole picture is plainly enlarged."
+    faces = trust.count(values["faces"], "face picture")
+    return (
+        f"{frames} of {values['source'].get('name')}, {trust.count(len(tracks), 'face')} "
+        f"followed, {faces} enlarged {values['model'].get('scale')} times by "
+        f"{values['model'].get('name')}."
+    )
+
+
+def _duration(tracks: list[Track]) -> tuple[float, float]:
+    times = [p.seconds for t in tracks for p in t.timeline]
+    return (min(times), max(times)) if times else (0.0, 0.0)
+
+
+def _presence(track: Track) -> float:
+    return track.frames * max(1.0, track.median_width_px)
+
+
+def _key(wanted: _Wanted) -> tuple[int, int]:
+    return wanted.track_id, wanted.sample.frame
+
+
+def _maybe(value: float | None) -> set[float]:
+    return set() if value is None else {value}
+
+
+def _track_of(path: Path) -> int | None:
+    found = _FACE_FILE.search(path.stem)
+    return int(found[1]) if found else None
+
+
+Opener = Callable[[Path, Path | None, ProgressHook], Document]

@@ -1,0 +1,113 @@
+"""Pictures inside the page: cut from videos at given times, and encoded as WebP data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vsr.core.geometry import Box, Window
+from vsr.evaluate.report.document import Picture
+from vsr.media.decode import DecodeConfig, VideoReader
+from vsr.media.probe import probe
+
+_LARGEST = 720
+"""most pixels a side of a face picture"""
+_QUALITY = 90
+_MARGIN = 0.14
+"""part of the face box's longer side that is shown beyond it, on each side"""
+_TOLERANCE_S = 0.002
+"""containers that count in milliseconds move a frame's time by up to half of one"""
+_SEEK_GAP_S = 10.0
+"""a gap between wanted frames from which seeking is cheaper than decoding through"""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many bytes of pictures the page may still take."""
+
+    left: int = 16 << 20
+    """bytes of the page; base64 is included"""
+    refused: int = field(default=0)
+    """pictures that were left out"""
+
+    def take(self, picture: Picture) -> bool:
+        """Whether the picture still fits; counts it."""
+        size = len(picture.uri)
+        if size > self.left:
+            self.refused += 1
+            return False
+        self.left -= size
+        return True
+
+
+def region_of(box: Box, width: int, height: int) -> Window:
+    """The square around a face that is shown, inside a picture of ``width`` x ``height`` pixels."""
+    side = max(8, round(max(box.width, box.height) * (1 + 2 * _MARGIN)))
+    side = min(side, width, height)
+    cx, cy = box.center
+    x, y = round(cx - side / 2), round(cy - side / 2)
+    return Window(min(max(0, x), width - side), min(max(0, y), height - side), side, side)
+
+
+def frames_at(path: Path, seconds: Iterable[float]) -> Iterator[tuple[float, np.ndarray]]:
+    """The pictures of a video at given times of its own timestamps, in order of time.
+
+    Yields (the time as given, RGB ``(H, W, 3)`` uint8). Times without a frame are passed over.
+    Raises InputError where the video cannot be read.
+    """
+    info = probe(path)
+    for group in _groups(sorted(set(seconds))):
+        wanted = list(group)
+        reader = VideoReader(
+            info,
+            cfg=DecodeConfig(fps="source"),
+            start_s=wanted[0] - _TOLERANCE_S,
+            end_s=wanted[-1] + 2 * _TOLERANCE_S,
+        )
+        with reader:
+            for frame in reader:
+                while wanted and wanted[0] < frame.seconds - _TOLERANCE_S:
+                    wanted.pop(0)
+                if wanted and abs(wanted[0] - frame.seconds) <= _TOLERANCE_S:
+                    yield wanted.pop(0), eight_bit(frame.rgb)
+                if not wanted:
+                    break
+
+
+def eight_bit(rgb: np.ndarray) -> np.ndarray:
+    """RGB uint8, or uint16 reduced to it."""
+    return rgb if rgb.dtype == np.uint8 else np.rint(rgb / np.float32(257)).astype(np.uint8)
+
+
+def bicubic(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Pillow's bicubic resize of RGB ``(h, w, 3)`` uint8: the model "bicubic"."""
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def encode(rgb: np.ndarray, *, most: int = _LARGEST, lossless: bool = False) -> Picture:
+    """RGB ``(h, w, 3)`` uint8 as a picture of the page, reduced to ``most`` pixels a side."""
+    image = Image.fromarray(rgb)
+    if max(image.size) > most:
+        image.thumbnail((most, most), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_QUALITY, lossless=lossless, method=4)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Picture(uri=f"data:image/webp;base64,{text}", width=image.width, height=image.height)
+
+
+def _groups(times: list[float]) -> Iterator[list[float]]:
+    """Times with short gaps between them together."""
+    group: list[float] = []
+    for time in times:
+        if group and time - group[-1] > _SEEK_GAP_S:
+            yield group
+            group = []
+        group.append(time)
+    if group:
+        yield group

@@ -69,10 +69,11 @@ def read_image(path: Path) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95) -> None:
+def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95, sync: bool = True) -> None:
     """Write RGB (H, W, 3) uint8 or uint16 as the suffix says; complete or not at all.
 
-    quality: 1..100 for JPEG and WebP. uint16 needs .png or .tif.
+    quality: 1..100 for JPEG and WebP. uint16 needs .png or .tif. sync: wait until it is on the
+    disk; not needed in a folder that is made durable as a whole.
     Raises UsageError on an unknown suffix, OutputError where it can't be written.
     """
     suffix = path.suffix.lower()
@@ -93,8 +94,9 @@ def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95) -> None:
     try:
         with temporary.open("wb") as file:
             file.write(data.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -186,6 +186,8 @@ class FaceSample:
     outcome: CropOutcome
     deviation: float | None
     """as in `FaceCrop.deviation`"""
+    strength: float = 1.0
+    """as in `Face.strength`"""
 
 
 @dataclass(frozen=True, slots=True)

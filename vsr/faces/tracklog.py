@@ -99,9 +99,9 @@ class _Samples:
 
 
 def _clearness(sample: FaceSample) -> float:
-    """Large, surely detected, super-resolved faces first."""
+    """Large, surely detected faces first that are fully super-resolved."""
     trusted = 0.5 if sample.filled or sample.outcome != "super-resolved" else 1.0
-    return sample.box.area**0.5 * sample.confidence * trusted
+    return sample.box.area**0.5 * sample.confidence * trusted * sample.strength
 
 
 def _distance(sample: FaceSample) -> float:
@@ -216,6 +216,7 @@ def _sample(frame: Frame, crop: FaceCrop) -> FaceSample:
         filled=crop.face.filled,
         outcome=crop.outcome,
         deviation=crop.deviation,
+        strength=crop.face.strength,
     )
 
 

@@ -75,13 +75,15 @@ def _sample_to_dict(sample: FaceSample) -> dict[str, Any]:
         "filled": sample.filled,
         "outcome": sample.outcome,
         "deviation": _rounded(sample.deviation),
+        "strength": round(sample.strength, 3),
     }
 
 
 def _sample(values: Mapping[str, Any]) -> FaceSample:
-    numbers = ("box", "window")
-    rest = {k: values[k] for k in FaceSample.__dataclass_fields__ if k not in numbers}
-    return FaceSample(**rest, box=Box(*values["box"]), window=Window(*values["window"]))
+    fields = FaceSample.__dataclass_fields__.keys() - {"box", "window", "strength"}
+    rest = {k: values[k] for k in fields}
+    return FaceSample(**rest, box=Box(*values["box"]), window=Window(*values["window"]),
+                      strength=values.get("strength", 1.0))  # fmt: skip
 
 
 def _row(point: TrackPoint) -> list[Any]:

@@ -225,10 +225,17 @@ def _part(track: Track, pairs: Mapping[tuple[int, int], Pair], spec: ModelSpec |
         plain_frames=trust.runs_in_words(track.plain_frames, track.plain),
         pairs=tuple(found),
         moments=tuple(
-            Moment(frame=p.frame, seconds=p.seconds, width_px=p.box.width, filled=p.filled,
-                   outcome=p.outcome, deviation=p.deviation, box=p.box)
+            Moment(
+                frame=p.frame,
+                seconds=p.seconds,
+                width_px=p.box.width,
+                filled=p.filled,
+                outcome=p.outcome,
+                deviation=p.deviation,
+                box=p.box,
+            )
             for p in track.timeline
-        ),  # fmt: skip
+        ),
     )
 
 
@@ -249,9 +256,7 @@ def _overview(rgb: np.ndarray, second: float, tracks: list[Track]) -> Overview:
         picture=encode(rgb, most=_OVERVIEW_PX),
         seconds=second,
         frame=here[0][1].frame,
-        marks=tuple(
-            (str(t.track_id), _part_of(p.box, width, height)) for t, p in here
-        ),
+        marks=tuple((str(t.track_id), _part_of(p.box, width, height)) for t, p in here),
     )
 
 

@@ -14,10 +14,16 @@ from markupsafe import Markup
 import vsr
 from vsr.evaluate.report import plots
 from vsr.evaluate.report.document import Chart, Document, Line, TrackPart
-from vsr.evaluate.report.words import clock, number
+from vsr.evaluate.report.words import clock, number, width
 
 _ASSETS = Path(__file__).parent / "assets"
 _TONES = {"stop": 0, "caution": 1, "note": 2}
+_KEYS = {
+    "sr": "super-resolved",
+    "filled": "filled in by the tracker",
+    "plain": "left plain",
+    "seen": "seen, not enlarged by the model",
+}
 
 
 def render(document: Document) -> str:
@@ -35,11 +41,12 @@ def render(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clock=clock, number=number, card=_card)
+    environment.filters.update(clock=clock, number=number, width=width, card=_card)
     charts = [plots.draw(chart, document.duration) for chart in document.charts]
     return environment.get_template("report.html.jinja").render(
         doc=document,
         notices=sorted(document.notices, key=lambda n: _TONES[n.tone]),
+        keys=_keys(document),
         bars={t.key: plots.bar(t.moments, document.duration) for t in document.tracks},
         track_plots={t.key: _track_plots(t, document) for t in document.tracks if t.pairs},
         charts=[c for c in charts if c is not None],
@@ -49,6 +56,12 @@ def render(document: Document) -> str:
         version=vsr.__version__,
         made=datetime.datetime.now(datetime.UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
     )
+
+
+def _keys(document: Document) -> list[tuple[str, str]]:
+    """The legend of the timelines: what occurs in them."""
+    found = plots.states(t.moments for t in document.tracks)
+    return [(name, text) for name, text in _KEYS.items() if name in found]
 
 
 def _asset(name: str) -> Markup:

@@ -3,6 +3,8 @@ readable at any width. Colours are classes; the style sheet knows light and dark
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -51,15 +53,15 @@ def draw(chart: Chart, span: tuple[float, float]) -> Plot | None:
         parts += [_curve(run, x_of, y_of, name) for run in _runs(line.points)]
         if len(chart.lines) > 1:
             legend.append((name, line.name))
-    for value, meaning in chart.limits:
+    for index, (value, meaning) in enumerate(chart.limits):
         if marks[0] <= value <= marks[-1]:
-            parts.append(_rule(y_of(value), "limit"))
-            legend.append(("limit", meaning))
+            parts.append(_rule(y_of(value), f"limit-{index % 2}"))
+            legend.append((f"limit-{index % 2}", meaning))
     return Plot(
         title=chart.title,
         unit=chart.unit,
         svg=_svg(parts),
-        y_labels=tuple(number(m) for m in reversed(marks)),
+        y_labels=tuple(f"{round(m, 9):g}".replace("-", "−") for m in reversed(marks)),
         x_labels=_times(start, end),
         legend=tuple(legend),
         summary=_summary(chart),
@@ -74,7 +76,9 @@ def bar(moments: tuple[Moment, ...], span: tuple[float, float]) -> Markup:
     parts: list[Markup] = []
     run: list[Moment] = []
     for moment in moments:
-        if run and (_state(run[-1]) != _state(moment) or moment.seconds - run[-1].seconds > 3 * step):
+        if run and (
+            _state(run[-1]) != _state(moment) or moment.seconds - run[-1].seconds > 3 * step
+        ):
             parts.append(_block(run, x_of, step))
             run = []
         run.append(moment)
@@ -99,8 +103,13 @@ def _block(run: list[Moment], x_of, step: float) -> Markup:
     )
 
 
+def states(tracks: Iterable[tuple[Moment, ...]]) -> set[str]:
+    """What occurs in the timelines: of "sr", "filled", "plain", "seen"."""
+    return {_state(m) for moments in tracks for m in moments}
+
+
 def _usual_step(moments: tuple[Moment, ...]) -> float:
-    gaps = sorted(b.seconds - a.seconds for a, b in zip(moments, moments[1:], strict=False))
+    gaps = sorted(b.seconds - a.seconds for a, b in itertools.pairwise(moments))
     return max(1e-3, gaps[len(gaps) // 2]) if gaps else 1 / 30
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from vsr.core.types import Track
 from vsr.evaluate.report.document import Notice, Verdict
+from vsr.evaluate.report.words import width
 from vsr.models.spec import ModelSpec
 
 IDENTIFY_PX = 40.0
@@ -38,14 +39,14 @@ def judge_width(width_px: float, spec: ModelSpec | None) -> Verdict:
         return Verdict(
             tone="stop",
             word="too small to trust",
-            text=f"{width_px:.0f} px wide: narrower than the smallest faces the model learnt "
+            text=f"{width(width_px)} px wide: narrower than the smallest faces the model learnt "
             f"from ({least:.0f} px). What it adds is guesswork.",
         )
     if width_px < IDENTIFY_PX:
         return Verdict(
             tone="caution",
             word="small",
-            text=f"{width_px:.0f} px wide: under the {IDENTIFY_PX:.0f} px that IEC 62676-4:2014 "
+            text=f"{width(width_px)} px wide: under the {IDENTIFY_PX:.0f} px that IEC 62676-4:2014 "
             "takes to identify an unknown person (250 px per metre). Features of a person "
             "cannot be read from it.",
         )
@@ -57,13 +58,13 @@ def judge_width(width_px: float, spec: ModelSpec | None) -> Verdict:
         return Verdict(
             tone="note",
             word="larger than trained",
-            text=f"{width_px:.0f} px wide: wider than the {largest:.0f} px of the largest faces the "
-            "model learnt from. Little is gained here.",
+            text=f"{width(width_px)} px wide: wider than the largest faces the model learnt from "
+            f"({largest:.0f} px). Little is gained here.",
         )
     return Verdict(
         tone="fair",
         word="within training",
-        text=f"{width_px:.0f} px wide: within the sizes the model learnt from. "
+        text=f"{width(width_px)} px wide: within the sizes the model learnt from. "
         "Its detail is inferred all the same.",
     )
 
@@ -90,10 +91,10 @@ def count(number: int, noun: str) -> str:
 def size_notices(widths: Iterable[tuple[str, float]], spec: ModelSpec | None) -> list[Notice]:
     """Warnings on faces (name, median width in source pixels) that are too small."""
     groups: dict[str, list[str]] = {"stop": [], "caution": []}
-    for name, width in widths:
-        tone = judge_width(width, spec).tone
+    for name, width_px in widths:
+        tone = judge_width(width_px, spec).tone
         if tone in groups:
-            groups[tone].append(f"{name} ({width:.0f} px)")
+            groups[tone].append(f"{name} ({width(width_px)} px)")
     notices = []
     if small := groups["stop"]:
         notices.append(
@@ -140,8 +141,8 @@ def track_notices(tracks: Iterable[tuple[str, Track]]) -> list[Notice]:
             Notice(
                 tone="note",
                 title=f"{count(total, 'face')} left plain",
-                text="Reduced again, their super-resolved picture no longer gave the source’s pixels "
-                "back, so the plainly enlarged pixels were kept. Frames of "
+                text="Reduced again, their super-resolved picture no longer gave the source’s "
+                "pixels back, so the plainly enlarged pixels were kept. Frames of "
                 f"{listed(parts, ';', 6)}.",
             )
         )

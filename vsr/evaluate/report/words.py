@@ -25,13 +25,18 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
 
 
+def width(pixels: float) -> str:
+    """A width in pixels: tenths below 100."""
+    return f"{pixels:.1f}".removesuffix(".0") if pixels < 100 else f"{pixels:.0f}"
+
+
 def size(count: int) -> str:
     """Bytes in words."""
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers that span low..high evenly; the first is at most low, the last at least high."""
+    """Evenly spaced round numbers from at most ``low`` to at least ``high``."""
     if not high > low:
         high = low + (abs(low) or 1.0)
     raw = (high - low) / about

@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from vsr.batch.job import Engine, Job, JobProgress, Row
 from vsr.batch.journal import Standing, check, log
-from vsr.batch.storage import Storage
+from vsr.batch.local import LocalEngine
+from vsr.batch.storage import Storage, open_storage, prepare_output
 from vsr.batch.summary import Summary, write_summary
-from vsr.core.errors import OutputError
+from vsr.core.errors import OutputError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOptions:
+    """Where and how the jobs are done."""
+
+    engine: str = "local"
+    workers: int | None = None
+    """None: as processors and memory allow"""
+    retries: int = 1
+    """further attempts of a job whose worker died"""
+    overwrite: bool = False
+    """redo what was done with other settings or from another source"""
+
+
+def do_jobs(
+    jobs: Sequence[Job],
+    out: str,
+    options: WorkOptions,
+    notices: Sequence[str] = (),
+    progress: ProgressHook = silent,
+) -> Summary:
+    """Lock the output, start the engine, run the batch. Raises as `run_batch`, UsageError."""
+    storage = open_storage(out)
+    if options.engine != "local":
+        raise UsageError(f"--engine: got '{options.engine}', wanted local")
+    prepare_output(storage)
+    with storage.lock() as keep_open:
+        engine = LocalEngine(options.workers, retries=options.retries, keep_open=keep_open)
+        return run_batch(
+            jobs, storage, engine,
+            overwrite=options.overwrite, notices=notices, progress=progress,
+        )  # fmt: skip
 
 
 def run_batch(
@@ -58,7 +92,7 @@ def run_batch(
     )
 
 
-def _iterate(engine: Engine, todo: list[Job], board: _Board):  # noqa: ANN202
+def _iterate(engine: Engine, todo: list[Job], board: _Board) -> Generator[Row, None, None]:
     yield from engine.run(todo, board.moved)
 
 
@@ -75,6 +109,11 @@ def _sort_out(
             kept.append(found.row)
             continue
         todo.append(job)
+        if found.standing == "foreign":
+            raise OutputError(
+                f"{storage.where(job.name)}: something stands there that vsr batch has not made; "
+                "choose another folder with -o"
+            )
         if found.standing != "open":
             changed.append((job, found.standing))
     if changed and not overwrite:

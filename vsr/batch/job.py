@@ -47,6 +47,8 @@ class Job:
     """container of the video"""
     settings: dict[str, Any] = field(default_factory=dict)
     """resolved recipe, model and options; equal settings make equal outputs"""
+    machine: dict[str, Any] = field(default_factory=dict)
+    """keys of the recipe's upscale table that say where and how it is done, not what"""
     source_print: str = ""
     """fingerprint of the source files and labels"""
     frames: int | None = None

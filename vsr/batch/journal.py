@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import vsr
 from vsr.batch.job import Job, Row
 from vsr.batch.storage import STATE, Storage
 
-Standing = Literal["open", "done", "other settings", "other source"]
+Standing = Literal["open", "done", "other settings", "other source", "foreign"]
 _FORMAT = 1
 
 
@@ -34,8 +35,22 @@ def marker_path(name: str) -> str:
     return f"{STATE}/done/{name}.json"
 
 
+def claim_outputs(storage: Storage, job: Job, paths: Iterable[str]) -> None:
+    """Before a job's outputs are put in place: say that they are ours, and that it is not done.
+
+    What earlier attempts have put in place, and this one will not replace, is removed.
+    """
+    earlier = _read(storage, job.name).get("outputs", {})
+    paths = list(paths)
+    owned = dict.fromkeys([*earlier, *paths], -1)
+    storage.write_text(marker_path(job.name), json.dumps({"format": _FORMAT, "outputs": owned}))
+    for path in earlier:
+        if path not in paths:
+            storage.remove(path.rstrip("/"))
+
+
 def write_marker(storage: Storage, job: Job, row: Row, outputs: dict[str, int]) -> None:
-    """Say that a job is done; ``outputs``: path to bytes of a file or number of files below it."""
+    """Say that a job is done; ``outputs``: path to bytes of a file, or "path/" to files below."""
     facts: dict[str, Any] = {
         "format": _FORMAT,
         "vsr": vsr.__version__,
@@ -48,18 +63,29 @@ def write_marker(storage: Storage, job: Job, row: Row, outputs: dict[str, int]) 
     storage.write_text(marker_path(job.name), json.dumps(facts, indent=1, ensure_ascii=False))
 
 
+def _read(storage: Storage, name: str) -> dict[str, Any]:
+    """A job's marker; empty where there is none or it was damaged from outside."""
+    try:
+        facts = json.loads(storage.read_text(marker_path(name)) or "{}")
+    except ValueError:
+        return {"outputs": {}}
+    good = isinstance(facts, dict) and isinstance(facts.get("outputs", {}), dict)
+    return facts if good else {"outputs": {}}
+
+
 def check(storage: Storage, job: Job) -> Checked:
     """Whether a job is done: marker there, outputs there, settings and source the same."""
-    text = storage.read_text(marker_path(job.name))
-    if text is None:
-        return Checked("open")
+    facts = _read(storage, job.name)
+    if not facts:
+        there = [p for p in (f"{job.name}{job.suffix}", f"{job.name}/") if _extent(storage, p)]
+        taken = there and (job.kind == "chokepoint" or not there[0].endswith("/"))
+        return Checked("foreign" if taken else "open")
     try:
-        facts = json.loads(text)
         row = Row.from_dict(facts["row"])
-        outputs = dict(facts["outputs"])
+        outputs = facts["outputs"]
         prints = facts["settings_print"], facts["source_print"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Checked("open")  # damaged from outside: redone rather than trusted
+    except (KeyError, TypeError):
+        return Checked("open")  # was being put in place, or damaged: redone rather than trusted
     if any(_extent(storage, path) != extent for path, extent in outputs.items()):
         return Checked("open")
     if prints[0] != job.settings_print:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import re
-from collections import Counter
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from vsr.batch.archives import is_archive, unpack
 from vsr.batch.chokepoint import ChokePointSequence, Found, find
-from vsr.batch.job import FacesFrom, Job, fingerprint
-from vsr.batch.storage import STATE, Entry, LocalStorage, Storage
+from vsr.batch.job import FacesFrom, Job, JobKind
+from vsr.batch.storage import LocalStorage, Storage
 from vsr.core.errors import InputError, UsageError
-from vsr.core.progress import ProgressHook, silent
-from vsr.media.containers import CONTAINERS
+from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.models.registry import resolve_model
-from vsr.run.recipe import Recipe
+from vsr.run.recipe import Recipe, recipe_from_dict
 
-VIDEO_SUFFIXES = frozenset((
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts",
-    ".wmv", ".flv", ".3gp", ".ogv",
-))  # fmt: skip
 _OF_THE_MACHINE = ("device", "max_pending_frames", "max_pending_mb")
 """upscaling keys that say where and how, not what"""
 
@@ -66,50 +61,81 @@ def settings_of(recipe: Recipe, cfg: BatchConfig, kind: str) -> dict[str, Any]:
     }
 
 
-def machine_options(recipe: Recipe) -> dict[str, Any]:
-    """What the settings leave out: how the work is done here."""
-    return {key: getattr(recipe.upscale, key) for key in _OF_THE_MACHINE}
+def recipe_of(job: Job) -> Recipe:
+    """The recipe that a job carries."""
+    table = job.settings["recipe"]
+    upscale = {**table["upscale"], **job.machine}
+    return recipe_from_dict({**table, "upscale": upscale}, "job", table["name"])
 
 
-def plan_chokepoint(
-    root: Storage,
-    out: str,
-    settings: dict[str, Any],
-    *,
-    labels: Storage | None = None,
-    only: Sequence[str] = (),
-    progress: ProgressHook = silent,
-) -> tuple[Found, list[Job]]:
-    """The sequences below a root, and a job for each.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchRequest:
+    """What is asked of a batch."""
 
-    only: shell patterns of sequence names; none: all. Raises InputError where nothing is found.
+    dataset: str
+    """"chokepoint" or "videos" """
+    root: Storage
+    out: str
+    """location of the outputs; empty where only a listing is wanted"""
+    recipe: Recipe
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    only: tuple[str, ...] = ()
+    """shell patterns of names; empty: all"""
+    labels: Storage | None = None
+    """where label files lie, None: below ``root``"""
+
+
+def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found, list[Job]]:
+    """What lies below the root, and a job for each sequence or video.
+
+    Raises UsageError on an unknown data set or an output that is the input, InputError where
+    nothing is found, ModelError on an unknown model.
     """
-    found = find(root, labels, progress)
-    found = dataclasses.replace(found, sequences=_chosen(found.sequences, only))
-    if not found.sequences:
-        what = f"no sequence like {', '.join(only)}" if only else "no ChokePoint sequence"
-        raise InputError(
-            f"{root.url}: {what} found, wanted folders or archives of frames named 00000000.jpg"
+    kind = kind_of(request.dataset)
+    _check_apart(request.root, request.out)
+    if request.recipe.output != "frame":
+        raise UsageError(
+            f"recipe {request.recipe.name}: got output '{request.recipe.output}', "
+            "wanted 'frame'; choose another recipe"
         )
-    jobs = [_sequence_job(s, root, labels, out, settings) for s in found.sequences]
-    return found, jobs
+    settings = settings_of(request.recipe, request.batch, kind)
+    if kind == "videos":
+        from vsr.batch.videos import plan_videos
+
+        found, jobs = Found([]), plan_videos(request.root, request.out, settings, request.only)
+    else:
+        found = find(request.root, request.labels, progress)
+        found = dataclasses.replace(found, sequences=_chosen(found.sequences, request.only))
+        jobs = [_sequence_job(s, request, settings) for s in found.sequences]
+    if not jobs:
+        wanted = "video files" if kind == "videos" else "folders or archives of frames 00000000.jpg"
+        chosen = f" named like {', '.join(request.only)}" if request.only else ""
+        raise InputError(f"{request.root.url}: nothing found{chosen}, wanted {wanted}")
+    machine = {key: getattr(request.recipe.upscale, key) for key in _OF_THE_MACHINE}
+    return found, [dataclasses.replace(job, machine=machine) for job in jobs]
 
 
-def _sequence_job(
-    s: ChokePointSequence, root: Storage, labels: Storage | None, out: str, settings: dict[str, Any]
-) -> Job:
-    from_labels = settings["batch"]["faces"] == "truth"
+def kind_of(dataset: str) -> JobKind:
+    """A data set's name as the kind of its jobs."""
+    if dataset == "chokepoint":
+        return "chokepoint"
+    if dataset == "videos":
+        return "videos"
+    raise UsageError(f"--dataset: got '{dataset}', wanted chokepoint or videos")
+
+
+def _sequence_job(s: ChokePointSequence, request: BatchRequest, settings: dict[str, Any]) -> Job:
     return Job(
         name=s.name,
         kind="chokepoint",
-        root=root.url,
+        root=request.root.url,
         source=s.folder,
         archive=s.archive,
         files=s.files,
-        labels=s.labels if from_labels else None,
+        labels=s.labels if request.batch.faces == "truth" else None,
         labels_archive=s.labels_archive,
-        labels_root=labels.url if labels is not None else "",
-        out=out,
+        labels_root=request.labels.url if request.labels is not None else "",
+        out=request.out,
         settings=settings,
         source_print=s.source_print,
         frames=len(s.files),
@@ -121,64 +147,25 @@ def _chosen(sequences: list[ChokePointSequence], only: Sequence[str]) -> list[Ch
     return [s for s in sequences if not only or any(fnmatch.fnmatch(s.name, o) for o in only)]
 
 
-def plan_videos(
-    root: Storage, out: str, settings: dict[str, Any], *, only: Sequence[str] = ()
-) -> list[Job]:
-    """A job for every video file below a root, sub-folders kept.
-
-    Raises InputError where there is none.
-    """
-    outside = _not_in(root, out)
-    entries = [
-        e
-        for e in root.entries()
-        if e.kind == "file"
-        and PurePosixPath(e.path).suffix.lower() in VIDEO_SUFFIXES
-        and outside(e)
-    ]
-    entries = [e for e in entries if not only or any(fnmatch.fnmatch(e.path, o) for o in only)]
-    if not entries:
-        raise InputError(f"{root.url}: no video file found, wanted at least one .mp4, .mov, .mkv …")
-    stems = Counter(str(PurePosixPath(e.path).with_suffix("")) for e in entries)
-    return [_video_job(e, root, out, settings, stems) for e in entries]
-
-
-def _video_job(
-    e: Entry, root: Storage, out: str, settings: dict[str, Any], stems: Counter[str]
-) -> Job:
-    path = PurePosixPath(e.path)
-    stem = str(path.with_suffix(""))
-    codec = settings["recipe"]["encode"]["codec"]
-    container = CONTAINERS.get(path.suffix.lower())
-    suffix = path.suffix.lower() if container and codec in container.codecs else ".mp4"
-    if codec not in CONTAINERS[suffix].codecs:
-        suffix = ".mkv"
-    return Job(
-        name=stem if stems[stem] == 1 else str(path),
-        kind="videos",
-        root=root.url,
-        source=e.path,
-        out=out,
-        suffix=suffix,
-        settings=settings,
-        source_print=fingerprint([e.path, e.size, e.stamp]),
-    )
-
-
-def _not_in(root: Storage, out: str):  # noqa: ANN202
-    """Whether an entry lies outside the output, which may lie below the root."""
-    if not isinstance(root, LocalStorage) or "://" in out:
-        return lambda _: True
-    here, there = root.root.resolve(), Path(out).resolve()
-    if there == here:
+def _check_apart(root: Storage, out: str) -> None:
+    if not isinstance(root, LocalStorage) or not out or "://" in out:
+        return
+    if Path(out).resolve() == root.root.resolve():
         raise UsageError(f"{out}: output and input are the same folder; choose another with -o")
-    if not there.is_relative_to(here):
-        return lambda _: True
-    inside = there.relative_to(here).as_posix() + "/"
-    return lambda entry: not entry.path.startswith(inside)
 
 
-def safe_name(person: str) -> str:
-    """An id from a label file as the name of one folder, whatever it holds."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", lambda m: f"%{ord(m.group(0)):02X}", person)
-    return plain[:80] or STATE
+def unpack_archives(root: Storage, into: Path, progress: ProgressHook = silent) -> Storage:
+    """Unpack every archive below ``root`` into a folder; gives the folder as the new root.
+
+    What lies open below ``root`` is not copied. Raises InputError where there is no archive,
+    DataError where one is damaged or unsafe, OutputError.
+    """
+    archives = [e for e in root.entries() if e.kind == "file" and is_archive(e.path)]
+    if not archives:
+        raise InputError(f"{root.url}: holds no archive; leave --unpack away")
+    files = 0
+    for entry in archives:
+        with tempfile.TemporaryDirectory(prefix="vsr-") as folder:
+            files += unpack(root.fetch(entry.path, Path(folder)), entry.path, into)
+        progress(Progress("unpacking", files, None, unit="files"))
+    return LocalStorage(into)

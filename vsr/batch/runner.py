@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsr.batch.job import EngineHook, Job, JobProgress, Row
-from vsr.batch.journal import marker_path, write_marker
+from vsr.batch.journal import claim_outputs, write_marker
 from vsr.batch.storage import Storage, open_storage
 from vsr.core.errors import VsrError
 from vsr.core.progress import Progress, ProgressHook
@@ -92,10 +92,9 @@ class Runner:
             make = _maker(job.kind)
             made = make(job, open_storage(job.root), folder, self.loaded, _throttled(job, hook))
             row = replace(made.row, seconds=_since(started))
-            storage.remove(marker_path(job.name))
-            storage.remove(job.name)  # what an earlier run with other settings has left
             extents = {path: _extent(local) for path, local in made.outputs.items()}
             os.sync()  # all pictures at once: cheaper than one by one
+            claim_outputs(storage, job, made.outputs)
             for path, local in made.outputs.items():
                 storage.place(local, path.rstrip("/"))
             write_marker(storage, job, row, extents)
@@ -105,10 +104,10 @@ class Runner:
 def _maker(kind: str) -> Maker:
     """The code of a kind of job, loaded when it is wanted."""
     if kind == "videos":
-        from vsr.batch.videos import make_video
+        from vsr.batch.making import make_video
 
         return make_video
-    from vsr.batch.sequence import make_sequence
+    from vsr.batch.making import make_sequence
 
     return make_sequence
 

@@ -29,7 +29,7 @@ app = typer.Typer(
     "Start with:  `vsr run input.mp4 -o out.mp4`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run_command, report, images, prepare, train, tune):
+for command in (run_command, report, images, batch, prepare, train, tune):
     command.register(app)
 for name, group in (("evaluate", evaluate), ("models", models), ("pipelines", pipelines)):
     app.add_typer(group.app, name=name)

@@ -38,6 +38,7 @@ def render(document: Document) -> str:
         loader=FileSystemLoader(_ASSETS),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -62,6 +63,13 @@ def _keys(document: Document) -> list[tuple[str, str]]:
     """The legend of the timelines: what occurs in them."""
     found = plots.states(t.moments for t in document.tracks)
     return [(name, text) for name, text in _KEYS.items() if name in found]
+
+
+def _visible(value: object) -> object:
+    """Text with invisible characters spelt out: a file name must not turn a line around."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in value)
 
 
 def _asset(name: str) -> Markup:

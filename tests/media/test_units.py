@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from fractions import Fraction
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,12 +14,7 @@ from vsr.core.color import PIXEL_FORMATS
 from vsr.core.errors import InputError, UsageError
 from vsr.media.binary import ffmpeg_exe
 from vsr.media.decode import DecodeConfig
-from vsr.media.images import (
-    ImageFolderReader,
-    list_images,
-    read_image,
-    write_image,
-)
+from vsr.media.images import list_images, read_image, write_image
 from vsr.media.nut import NutMuxer
 from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster
 
@@ -153,46 +147,6 @@ def test_negative_times_do_not_fit_nut():
     muxer = NutMuxer(width=2, height=2, format=PIXEL_FORMATS["yuv420p"], time_base=MS)
     with pytest.raises(ValueError, match="got pts -1, wanted 0 or more"):
         muxer.frame(-1, 6)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Numbered frames with a gap, as camera sequences have them, and clutter."""
-    for number in (0, 2, 10, 9):
-        picture = np.zeros((12, 16, 3), np.uint8)
-        picture[..., 2] = 100 + number  # red in BGR
-        cv2.imwrite(str(tmp_path / f"{number:08d}.png"), picture)
-    (tmp_path / ".directory").write_text("[Dolphin]")
-    (tmp_path / "notes.txt").write_text("x")
-    return tmp_path
-
-
-def test_numbered_pictures_keep_their_gaps(folder):
-    reader = ImageFolderReader(folder, canvas=PIXEL_FORMATS["yuv420p"])
-    frames = list(reader)
-    assert [f.pts for f in frames] == [0, 2, 9, 10]
-    assert {f.time_base for f in frames} == {Fraction(1, 30)}
-    assert [int(f.rgb[0, 0, 0]) for f in frames] == [100, 102, 109, 110]
-    assert frames[0].canvas is not None
-    assert (frames[0].canvas.width, frames[0].canvas.height) == (32, 24)
-    assert reader.report.frames_kept == reader.expected_frames == 4
-
-
-def test_unreadable_and_odd_pictures_are_skipped_and_named(folder):
-    (folder / "00000003.png").write_bytes(b"not a png")
-    cv2.imwrite(str(folder / "00000004.png"), np.zeros((5, 5, 3), np.uint8))
-    reader = ImageFolderReader(folder)
-    assert [f.pts for f in reader] == [0, 2, 9, 10]
-    assert len(reader.report.notices) == 2
-    assert "00000003.png" in reader.report.notices[0]
-    assert "5x5" in reader.report.notices[1]
-
-
-def test_names_without_numbers_count_by_position(tmp_path):
-    for name in ("b10.png", "b9.png", "a.png"):
-        cv2.imwrite(str(tmp_path / name), np.zeros((4, 4, 3), np.uint8))
-    assert [p.name for p in list_images(tmp_path)] == ["a.png", "b9.png", "b10.png"]
-    assert [f.pts for f in ImageFolderReader(tmp_path)] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from vsr.core.color import PixelFormat
-from vsr.core.errors import FfmpegError, InputError
+from vsr.core.errors import FfmpegError, InputError, UsageError
 from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.damage import DamageLog, shorter_than_promised
@@ -34,9 +34,16 @@ class DecodeConfig:
 
     fps: str = "30"
     """grid that faster sources are thinned to, frames per second; "source" keeps every frame"""
+    folder_fps: str = "30"
+    """rate at which the numbered pictures of a folder were taken, frames per second"""
 
     def __post_init__(self) -> None:
         parse_fps(self.fps)
+        if parse_fps(self.folder_fps) is None:
+            raise UsageError(
+                "decode.folder_fps: got 'source', wanted a number of frames per second: "
+                "pictures in a folder carry no rate of their own"
+            )
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from vsr.models.upscale import Upscaler
 from vsr.run.flow import StageStats
 from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
+from vsr.run.source import source_hash
 
 FORMAT = 1
 """version of the manifest's layout"""
@@ -81,7 +82,7 @@ class Manifest:
             versions=_versions(),
             source={
                 "name": source.path.name,
-                "sha256": file_hash(source.path),
+                "sha256": source_hash(source.path),
                 "width": source.width,
                 "height": source.height,
                 "time_base": str(source.time_base),

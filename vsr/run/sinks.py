@@ -17,6 +17,7 @@ from vsr.faces.paste import paste
 from vsr.media.convert import from_rgb
 from vsr.media.encode import CONTAINERS, VideoWriter, choose_format
 from vsr.run.recipe import Recipe
+from vsr.run.source import is_folder
 
 _FACE_FORMAT = PIXEL_FORMATS["yuv420p"]
 _FACE_COLOR = ColorSpec(
@@ -74,6 +75,7 @@ class VideoSink:
             format=choose_format(info, recipe.encode),
             color=info.color,
             cfg=recipe.encode,
+            with_streams=not is_folder(info),
             frame_rate=frame_rate,
         )
 

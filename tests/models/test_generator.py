@@ -51,7 +51,10 @@ def test_untrained_with_an_image_skip_it_is_bicubic() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (1, 10, 11, 3)).astype(np.float32)
     bicubic = np.asarray(BicubicUpsample(2)(x))
     np.testing.assert_allclose(run(build_generator(LEAN), x), bicubic, atol=1e-6)
-    np.testing.assert_allclose(run(build_generator(variant(polish=4)), x), bicubic, atol=1e-6)
+    for branches in ({"polish": 4}, {"decoder": (4,)}, {"context": (6,)}):
+        model = build_generator(variant(**branches))
+        even = x[:, :, :10]
+        np.testing.assert_allclose(run(model, even), BicubicUpsample(2)(even), atol=1e-6)
 
 
 def test_polish_lets_neighbours_at_hr_size_meet() -> None:
@@ -91,6 +94,8 @@ def test_flops_are_those_tensorflow_counts() -> None:
     for config in (
         variant(scale=4),
         variant(scale=4, polish=6),
+        variant(scale=4, context=(6, 12), decoder=(10,)),
+        variant(scale=8, context=(4,), decoder=(10, 4, 6)),
         variant(scale=4, upsampling="stages", head_kernel=5),
     ):
         config = GeneratorConfig.from_dict({**config.to_dict(), "image_skip": "none"})
@@ -105,6 +110,23 @@ def test_flops_are_those_tensorflow_counts() -> None:
                     kernel_h, kernel_w, depth, _ = operation.inputs[1].shape
                     total += 2 * height * width * out * kernel_h * kernel_w * depth
         assert config.flops_per_pixel * 256 == total
+
+
+def test_with_context_far_away_counts() -> None:
+    """A light 40 pixels away reaches a place that the convolutions alone cannot see."""
+    far = []
+    for context in ((), (6, 6, 6)):
+        keras.utils.set_random_seed(2)
+        model = build_generator(variant(context=context, image_skip="none"))
+        for name in ("context0_up_conv",) if context else ():
+            kernel = model.get_layer(name).kernel
+            kernel.assign(keras.random.normal(kernel.shape, stddev=0.1))
+        x = np.zeros((2, 80, 16, 3), np.float32)
+        x[1, :8] = 1.0
+        out = run(model, x)
+        far.append(np.abs(out[1] - out[0])[2 * 48 :].max())
+    assert far[0] == 0
+    assert far[1] > 0
 
 
 def test_weights_fit_any_size_and_survive_saving(tmp_path) -> None:
@@ -124,6 +146,9 @@ def test_weights_fit_any_size_and_survive_saving(tmp_path) -> None:
         ({"filters": 2}, "filters: got 2, wanted 4 to 512"),
         ({"kernel_size": 4}, "kernel_size: got 4, wanted an odd number"),
         ({"residual_scale": 0.0}, "residual_scale: got 0.0"),
+        ({"context": (8, 8, 8, 8)}, "context: got .* wanted at most 3 numbers"),
+        ({"decoder": (8, 8)}, "decoder: got .* wanted at most 1 numbers"),
+        ({"decoder": (2,)}, "decoder: got .* wanted at most 1 numbers from 4"),
         ({"filter": 64}, r"filter: got 64, wanted only the keys \['activation'"),
     ],
 )

@@ -12,12 +12,19 @@ from keras import layers
 from vsr.core.errors import ModelError
 from vsr.models.layers import BicubicUpsample, PixelShuffle
 
+_CONTEXT_BLOCKS = 2
+"""residual blocks at each size of the hourglass"""
+
 # === Layers ===
+
+
+BRANCH_ENDS = ("context0_up_conv", "decoder_out_conv", "polish_out_conv")
+"""Last convolutions of branches that are added to a working network: they start at zero"""
 
 
 def _conv(config: GeneratorConfig, filters: int, kernel: int, name: str) -> layers.Conv2D:
     initialiser = config.initialiser
-    if (name == "out_conv" and config.image_skip != "none") or name == "polish_out_conv":
+    if (name == "out_conv" and config.image_skip != "none") or name in BRANCH_ENDS:
         initialiser = "zeros"  # an untrained network is then its image skip, not noise
     return layers.Conv2D(filters, kernel, padding="same", kernel_initializer=initialiser, name=name)
 
@@ -36,12 +43,13 @@ def _normalise(config: GeneratorConfig, x: Any, name: str) -> Any:
     return layers.BatchNormalization(momentum=0.8, name=name)(x)
 
 
-def _block(config: GeneratorConfig, x: Any, name: str) -> Any:
+def _block(config: GeneratorConfig, x: Any, name: str, filters: int | None = None) -> Any:
     """conv, norm, activation, conv, norm, added to the block's input."""
-    y = _conv(config, config.filters, config.kernel_size, f"{name}_conv1")(x)
+    filters = filters or config.filters
+    y = _conv(config, filters, config.kernel_size, f"{name}_conv1")(x)
     y = _normalise(config, y, f"{name}_norm1")
     y = _activation(config, y, f"{name}_act")
-    y = _conv(config, config.filters, config.kernel_size, f"{name}_conv2")(y)
+    y = _conv(config, filters, config.kernel_size, f"{name}_conv2")(y)
     y = _normalise(config, y, f"{name}_norm2")
     if config.residual_scale != 1.0:
         y = layers.Rescaling(config.residual_scale, name=f"{name}_scale")(y)
@@ -59,6 +67,44 @@ def _tail(config: GeneratorConfig, x: Any) -> Any:
         x = PixelShuffle(2, name=f"up{stage}_shuffle")(x)
         x = _activation(config, x, f"up{stage}_act")
     return _conv(config, 3, config.head_kernel, "out_conv")(x)
+
+
+def _context(config: GeneratorConfig, x: Any) -> Any:
+    """An hourglass (Newell et al., ECCV 2016) beside the body: the whole face at a glance.
+
+    Halved by averaging and doubled bilinearly, so that no place of a 2x2 square is favoured.
+    """
+    levels = [(config.filters, x)]
+    for index, channels in enumerate(config.context):
+        y = layers.AveragePooling2D(2, name=f"context{index}_pool")(levels[-1][1])
+        y = _conv(config, channels, config.kernel_size, f"context{index}_down_conv")(y)
+        y = _activation(config, y, f"context{index}_down_act")
+        for block in range(_CONTEXT_BLOCKS):
+            y = _block(config, y, f"context{index}_block{block}", channels)
+        levels.append((channels, y))
+    y = levels.pop()[1]
+    for index in reversed(range(len(config.context))):
+        channels, wide = levels.pop()
+        y = layers.UpSampling2D(2, interpolation="bilinear", name=f"context{index}_wide")(y)
+        y = _conv(config, channels, config.kernel_size, f"context{index}_up_conv")(y)
+        y = layers.Add(name=f"context{index}_add")([wide, y])
+    return y
+
+
+def _decoder(config: GeneratorConfig, x: Any) -> Any:
+    """Detail that one linear step cannot make: a convolution, shuffle and block per doubling.
+
+    A direct tail draws each LR pixel's s x s square as a linear function of ``filters``
+    numbers; at x8 that is 192 values of 64.
+    """
+    for index, channels in enumerate(config.decoder):
+        x = _conv(config, 4 * channels, config.kernel_size, f"decoder{index}_conv")(x)
+        x = PixelShuffle(2, name=f"decoder{index}_shuffle")(x)
+        x = _activation(config, x, f"decoder{index}_act")
+        x = _block(config, x, f"decoder{index}_block", channels)
+    left = config.scale // 2 ** len(config.decoder)
+    x = _conv(config, 3 * left**2, config.kernel_size, "decoder_out_conv")(x)
+    return PixelShuffle(left, name="decoder_out_shuffle")(x) if left > 1 else x
 
 
 def _polish(config: GeneratorConfig, x: Any) -> Any:
@@ -79,18 +125,23 @@ def _polish(config: GeneratorConfig, x: Any) -> Any:
 def build_generator(config: GeneratorConfig) -> keras.Model:
     """The network of a configuration, with fresh weights (seed them by `keras.utils`).
 
-    Input ``(B, H, W, 3)`` float RGB in [-1, 1], any H and W; output ``(B, s*H, s*W, 3)``
-    float32 in [-1, 1] (up to overshoot where ``activation_out`` is "linear": clip it).
+    Input ``(B, H, W, 3)`` float RGB in [-1, 1], H and W multiples of ``config.multiple_of``;
+    output ``(B, s*H, s*W, 3)`` float32 in [-1, 1] (up to overshoot where ``activation_out`` is
+    "linear": clip it).
     """
     inputs = keras.Input((None, None, 3), name="lr")
     x = _conv(config, config.filters, config.head_kernel, "head_conv")(inputs)
     x = head = _activation(config, x, "head_act")
     for index in range(config.blocks):
+        if config.context and index == config.blocks // 2:
+            x = _context(config, x)
         x = _block(config, x, f"block{index}")
     x = _conv(config, config.filters, config.kernel_size, "body_conv")(x)
     x = _normalise(config, x, "body_norm")
     x = layers.Add(name="body_add")([head, x])
-    x = _tail(config, x)
+    features, x = x, _tail(config, x)
+    if config.decoder:
+        x = layers.Add(name="decoder_add")([x, _decoder(config, features)])
     if config.image_skip == "bicubic":
         skip = BicubicUpsample(config.scale, name="image_skip")(inputs)
         x = layers.Add(name="image_add", dtype="float32")([x, skip])
@@ -123,6 +174,11 @@ class GeneratorConfig:
     """"stages": the paper's convolution + shuffle per factor of two; "direct": one shuffle"""
     image_skip: Literal["none", "bicubic"] = "none"
     """what the network's output is added to"""
+    context: tuple[int, ...] = ()
+    """channels at 1/2, 1/4, … of the LR size of an hourglass in the middle of the body;
+    LR sides must then be multiples of 2, 4, …"""
+    decoder: tuple[int, ...] = ()
+    """channels at 2, 4, … times the LR size of a second tail, added to the first"""
     polish: int = 0
     """channels of two 5x5 convolutions at HR size that end the network; 0: none"""
     activation_out: Literal["tanh", "linear"] = "tanh"
@@ -145,6 +201,11 @@ class GeneratorConfig:
         for name, low, high in (("filters", 4, 512), ("blocks", 1, 64), ("polish", 0, 256)):
             value = getattr(self, name)
             _check(name, value, _is_int(value) and low <= value <= high, f"{low} to {high}")
+        for name, most in (("context", 3), ("decoder", int(math.log2(self.scale)))):
+            value = tuple(getattr(self, name))
+            object.__setattr__(self, name, value)  # JSON and TOML bring lists
+            good = len(value) <= most and all(_is_int(v) and 4 <= v <= 512 for v in value)
+            _check(name, value, good, f"at most {most} numbers from 4 to 512")
         for name in ("kernel_size", "head_kernel"):
             value = getattr(self, name)
             good = _is_int(value) and 1 <= value <= 15 and value % 2 == 1
@@ -172,7 +233,12 @@ class GeneratorConfig:
             raise ModelError(str(error)) from None
 
     @property
-    def flops_per_pixel(self) -> int:
+    def multiple_of(self) -> int:
+        """What LR sides must be multiples of."""
+        return 2 ** len(self.context)
+
+    @property
+    def flops_per_pixel(self) -> float:
         """Floating point operations per LR pixel of one forward pass (2 per multiply-add)."""
         body = self.kernel_size**2 * self.filters**2
         macs = self.head_kernel**2 * 3 * self.filters + (2 * self.blocks + 1) * body
@@ -183,7 +249,24 @@ class GeneratorConfig:
             macs += sum(4**stage * 4 * body for stage in range(stages))
             macs += self.scale**2 * self.head_kernel**2 * self.filters * 3
         macs += self.scale**2 * 2 * 25 * 3 * self.polish
-        return 2 * macs
+        return 2 * (macs + self.kernel_size**2 * (self._context_macs() + self._decoder_macs()))
+
+    def _context_macs(self) -> float:
+        """Multiply-adds per LR pixel and kernel tap."""
+        macs, before = 0.0, self.filters
+        for index, channels in enumerate(self.context):
+            low = before * channels + 2 * _CONTEXT_BLOCKS * channels**2
+            macs += low / 4 ** (index + 1) + channels * before / 4**index
+            before = channels
+        return macs
+
+    def _decoder_macs(self) -> float:
+        """Multiply-adds per LR pixel and kernel tap."""
+        macs, before = 0.0, self.filters
+        for index, channels in enumerate(self.decoder):
+            macs += 4**index * before * 4 * channels + 4 ** (index + 1) * 2 * channels**2
+            before = channels
+        return macs + (before * 3 * self.scale**2 if self.decoder else 0)
 
 
 def _is_int(value: Any) -> bool:

@@ -8,8 +8,9 @@ from vsr.models.upscale import Upscaler
 
 TILE = 256
 """LR pixels a side that one call is responsible for"""
-CONTEXT = 48
-"""LR pixels around them that it sees: more than the networks' reach (42 for 16 blocks)"""
+CONTEXT = 64
+"""LR pixels around them that it sees: more than the networks' reach (42 for 16 blocks, 60 with an
+hourglass)"""
 
 
 def upscale_picture(

@@ -58,6 +58,7 @@ def export_run(
             "name": name or f"{recipe.family}-x{scale}",
             "family": recipe.family,
             "scale": scale,
+            "multiple_of": recipe.generator.multiple_of,
             "generator": recipe.generator.to_dict(),
             "training": {
                 "command": command or f"vsr train DATASET -o RUN --pipeline {recipe.name}",

@@ -8,8 +8,12 @@ from typing import Any
 import keras
 
 from vsr.core.errors import UsageError, VsrError
+from vsr.models.generator import BRANCH_ENDS
 from vsr.models.registry import load_generator
 from vsr.train.phases import PixelPhase
+
+_BRANCHES = ("context", "decoder", "polish_")
+"""how the variables of branches begin that can be added to a trained network"""
 
 
 def start_from(phase: PixelPhase, init: str | Path) -> str:
@@ -37,7 +41,7 @@ def blend_with(phase: PixelPhase, init: str | Path, share: float) -> None:
     """Network interpolation (Wang et al., ECCVW 2018, section 3.4) with the model of the start.
 
     Changes the weights that are exported to ``share`` of theirs and the rest of the model's:
-    less of what adversarial training invents, little less of what it sharpens. A polish that the
+    less of what adversarial training invents, little less of what it sharpens. A branch that the
     model lacks counts as one that adds nothing.
 
     Raises:
@@ -47,7 +51,7 @@ def blend_with(phase: PixelPhase, init: str | Path, share: float) -> None:
     exported = phase.average if phase.recipe.optimiser.ema > 0 else phase.variables
     for variable, mixed in zip(phase.variables, exported, strict=True):
         other = known.get(variable.path)
-        if other is None and variable.path.startswith("polish_"):
+        if other is None and variable.path.startswith(_BRANCHES):
             mixed.assign(mixed.value * (share if _branch_end(variable.path) else 1.0))
             continue
         if other is None or tuple(other.shape) != tuple(variable.shape):
@@ -60,7 +64,7 @@ def blend_with(phase: PixelPhase, init: str | Path, share: float) -> None:
 
 def _branch_end(path: str) -> bool:
     """Whether it belongs to the last convolution of a branch that is added to its input."""
-    return (path.startswith("block") and "conv2/" in path) or path.startswith("polish_out_conv")
+    return (path.startswith("block") and "conv2/" in path) or path.startswith(BRANCH_ENDS)
 
 
 def _weights(init: str | Path) -> dict[str, Any]:

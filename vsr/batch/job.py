@@ -144,7 +144,7 @@ EngineHook = Callable[[JobProgress], None]
 
 
 class Engine(Protocol):
-    """Runs jobs somewhere. Every engine passes ``tests/batch/contract.py``.
+    """Runs jobs somewhere. Every engine passes ``tests/batch/engine_contract.py``.
 
     An engine starts workers, each with one `vsr.batch.runner.Runner` (which loads the model
     once), hands every job to one of them, and notices workers that die.

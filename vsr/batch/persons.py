@@ -182,8 +182,9 @@ class FacePictures:
             (top - window.y) * scale : (bottom - window.y) * scale,
             (left - window.x) * scale : (right - window.x) * scale,
         ]
-        pad = (top - y, y + side - bottom, left - x, x + side - right)
-        return cv2.copyMakeBorder(inner, *(p * scale for p in pad), cv2.BORDER_REPLICATE)
+        above, below = (top - y) * scale, (y + side - bottom) * scale
+        before, behind = (left - x) * scale, (x + side - right) * scale
+        return np.pad(inner, ((above, below), (before, behind), (0, 0)), mode="edge")
 
     def _plain(self, frame: Frame, box: Box) -> np.ndarray:
         x, y, side = self._square(box)
@@ -212,6 +213,6 @@ def _whole_window(frame: Frame, crop: FaceCrop, scale: int) -> np.ndarray:
         (window.width, window.height),
         interpolation=cv2.INTER_LANCZOS4,
     )
-    peak = np.iinfo(plain.dtype).max
+    peak = 255 if plain.dtype == np.uint8 else 65535
     sharp = plain + added_detail(crop, crop.sr, frame.rgb, window) * peak
     return np.clip(np.rint(sharp), 0, peak).astype(plain.dtype)

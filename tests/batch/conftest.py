@@ -1,0 +1,65 @@
+"""A small ChokePoint, and a way to call the command on it."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from batch_helpers import Outcome, command, environment
+
+
+@pytest.fixture(scope="session")
+def vsr() -> Callable[..., Outcome]:
+    """Run the command in a process of its own."""
+
+    def call(*arguments: object, timeout: float = 280) -> Outcome:
+        done = subprocess.run(
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def fixture_script() -> ModuleType:
+    """tests/batch/fixture.py."""
+    spec = importlib.util.spec_from_file_location("fixture", Path(__file__).with_name("fixture.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fixture"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def chokepoint(fixture_script, tmp_path_factory) -> Path:
+    """All sequences of the fixture, 16 to 40 frames each."""
+    return fixture_script.build(tmp_path_factory.mktemp("data") / "ChokePoint")
+
+
+@pytest.fixture(scope="session")
+def archives(fixture_script, chokepoint, tmp_path_factory) -> Path:
+    """Some of them as archives."""
+    return fixture_script.pack(chokepoint, tmp_path_factory.mktemp("data") / "archives")
+
+
+@pytest.fixture(scope="session")
+def short(fixture_script, tmp_path_factory) -> Path:
+    """Four sequences of at most ten frames, in three layouts."""
+    names = ("P1E_S1_C1", "P1E_S1_C2", "P1E_S3_C2", "P2E_S1_C2.1")
+    root = tmp_path_factory.mktemp("data") / "short"
+    return fixture_script.build(root, names=names, frames=10)

@@ -1,0 +1,145 @@
+"""kill -9 of the driver or a worker at random moments: re-runs complete the batch.
+
+VSR_KILLS=10 python -m pytest tests/batch/test_resume.py makes it ten kills.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from batch_helpers import FAST, command, contents, environment, rows_of
+
+KILLS = int(os.environ.get("VSR_KILLS", "3"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(vsr, short, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    done = vsr("batch", short, "-o", out, *FAST, "--quiet")
+    assert done.code == 0, done.stderr
+    return out
+
+
+def test_is_complete_and_identical_after_kills(short, tmp_path, undisturbed):
+    rng = random.Random(KILLS)
+    killed: list[str] = []
+    finished: dict[str, tuple[int, int]] = {}
+    for attempt in range(KILLS * 3):
+        victim = ("driver", "worker")[attempt % 2]
+        process = subprocess.Popen(
+            command("batch", short, "-o", tmp_path, *FAST, "--quiet"), env=environment()
+        )
+        family = _kill_later(process, victim, rng.uniform(1.0, 5.0), killed)
+        code = process.wait(timeout=120)
+        assert code in (0, -signal.SIGKILL), (code, victim)
+        if victim == "driver" and code != 0:
+            _gone, alive = psutil.wait_procs(family, timeout=5)
+            assert not alive, "workers outlive their driver"
+        for name, facts in finished.items():  # what was finished was not touched again
+            assert _marks(tmp_path)[name] == facts
+        finished = _marks(tmp_path)
+        if len(killed) >= KILLS or (code == 0 and len(finished) == 4):
+            break
+    final = subprocess.run(
+        command("batch", short, "-o", tmp_path, *FAST, "--quiet"), env=environment(), timeout=200
+    )
+    assert final.returncode == 0
+    assert killed
+    assert contents(tmp_path) == contents(undisturbed)
+    assert not list((tmp_path / ".vsr").glob("making/*"))
+    figures = ("status", "frames", "persons", "faces", "labels", "plain", "skipped", "reason")
+    wanted = rows_of(undisturbed)
+    for name, row in rows_of(tmp_path).items():
+        assert {f: row[f] for f in figures} == {f: wanted[name][f] for f in figures}
+    events = (tmp_path / ".vsr/journal.jsonl").read_text().splitlines()
+    ends = [e["job"] for e in map(json.loads, events) if e["event"] == "ok"]
+    assert len(ends) == len(set(ends)), "a finished sequence was done twice"
+
+
+def _kill_later(
+    process: subprocess.Popen, victim: str, wait_s: float, killed: list[str]
+) -> list[psutil.Process]:
+    """Kill -9 the driver or one of its workers; the driver's family at that moment."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    if process.poll() is not None:
+        return []
+    driver = psutil.Process(process.pid)
+    family = driver.children(recursive=True)
+    workers = [p for p in driver.children() if "vsr.batch.worker" in " ".join(p.cmdline())]
+    if victim == "driver":
+        driver.kill()
+    elif workers:
+        random.choice(workers).kill()
+    else:
+        return family
+    killed.append(victim)
+    return family
+
+
+def _marks(out: Path) -> dict[str, tuple[int, int]]:
+    """Each finished sequence's marker and video: when they were written."""
+    marks = {}
+    for marker in (out / ".vsr/done").glob("*.json"):
+        name = marker.name.removesuffix(".json")
+        video = out / f"{name}.mp4"
+        if "row" in json.loads(marker.read_text()):
+            marks[name] = (marker.stat().st_mtime_ns, video.stat().st_mtime_ns)
+    return marks
+
+
+def test_a_second_run_does_nothing(vsr, short, undisturbed):
+    before = _marks(undisturbed)
+    done = vsr("batch", short, "-o", undisturbed, *FAST, "--json")
+    assert done.code == 0
+    assert done.json()["totals"]["kept"] == 4
+    assert _marks(undisturbed) == before
+
+
+def test_other_settings_are_told_and_redone_on_request(vsr, short, tmp_path):
+    one = ("batch", short, "-o", tmp_path, "--only", "P1E_S3_C2", *FAST)
+    assert vsr(*one, "--quiet").code == 0
+    before = _marks(tmp_path)
+    refused = vsr(*one, "--set", "encode.crf=30")
+    assert refused.code == 4
+    assert "was made with other settings; add --overwrite" in refused.stderr
+    assert _marks(tmp_path) == before
+    assert vsr(*one, "--set", "encode.crf=30", "--overwrite", "--quiet").code == 0
+    assert _marks(tmp_path) != before
+
+
+def test_outputs_that_were_taken_away_are_made_again(vsr, short, tmp_path):
+    one = ("batch", short, "-o", tmp_path, "--only", "P1E_S3_C2", *FAST)
+    assert vsr(*one, "--quiet").code == 0
+    before = contents(tmp_path)
+    next(tmp_path.glob("P1E_S3_C2/*/*.png")).unlink()
+    assert vsr(*one, "--json").json()["totals"]["kept"] == 0
+    assert contents(tmp_path) == before
+
+
+def test_nothing_foreign_is_replaced(vsr, short, tmp_path):
+    (tmp_path / "P1E_S3_C2").mkdir()
+    mine = tmp_path / "P1E_S3_C2/mine.txt"
+    mine.write_text("precious")
+    done = vsr("batch", short, "-o", tmp_path, *FAST, "--overwrite")
+    assert done.code == 4
+    assert "that vsr batch has not made" in done.stderr
+    assert mine.read_text() == "precious"
+
+
+def test_two_batches_do_not_share_an_output(short, tmp_path, vsr):
+    from vsr.batch.storage import LocalStorage
+
+    with LocalStorage(tmp_path).lock():
+        done = vsr("batch", short, "-o", tmp_path, *FAST)
+    assert done.code == 4
+    assert "another vsr batch is at work there" in done.stderr

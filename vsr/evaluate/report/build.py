@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsr.core.errors import InputError, OutputError
 from vsr.core.progress import ProgressHook, silent
 from vsr.evaluate.report.document import Document
+from vsr.evaluate.report.from_evaluation import read_evaluation
 from vsr.evaluate.report.from_run import read_run
 from vsr.evaluate.report.page import render
 from vsr.evaluate.report.record import read_json
@@ -73,7 +75,13 @@ def read_document(target: Path, source: Path | None, progress: ProgressHook) -> 
     if not target.exists():
         raise InputError(f"{target}: no such file or folder; give the output of a vsr command")
     record = _record(target)
-    return read_run(record, source, progress)
+    return _reader(record)(record, source, progress)
+
+
+def _reader(record: Path) -> Callable[[Path, Path | None, ProgressHook], Document]:
+    """What reads this kind of record; a run's reader also says what is wrong with others."""
+    kind = read_json(record, "record of a vsr command").get("kind")
+    return read_evaluation if kind == "evaluation" else read_run
 
 
 def _record(target: Path) -> Path:
@@ -81,7 +89,7 @@ def _record(target: Path) -> Path:
     if target.suffix.lower() == ".json":
         return target
     if target.is_dir():
-        names = ("manifest.json",)
+        names = ("metrics.json", "manifest.json")
         found = next((target / n for n in names if (target / n).is_file()), None)
         if found is None:
             raise InputError(
@@ -94,6 +102,3 @@ def _record(target: Path) -> Path:
             f"{target}: no manifest {beside.name} beside it; give a video that 'vsr run' wrote"
         )
     return beside
-
-
-__all__ = ["Report", "build_report", "claim_report", "read_document", "read_json"]

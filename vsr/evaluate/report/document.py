@@ -111,6 +111,8 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    best: tuple[int | None, ...] = ()
+    """of each row, which value is to stand out: 0 is the one after the row's name"""
     note: str = ""
 
 

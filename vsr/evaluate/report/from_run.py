@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vsr.core.config import to_toml
-from vsr.core.geometry import Window
-from vsr.core.progress import Progress, ProgressHook
+from vsr.core.progress import ProgressHook
 from vsr.core.types import FaceSample, Track
 from vsr.evaluate.report import trust
+from vsr.evaluate.report.cutting import Cutter, Wanted
 from vsr.evaluate.report.document import (
     Document,
     Facts,
     Moment,
     Notice,
-    Overview,
     Pair,
     Poor,
     TrackPart,
 )
-from vsr.evaluate.report.pictures import Budget, bicubic, encode, frames_at, region_of
+from vsr.evaluate.report.pictures import Budget
 from vsr.evaluate.report.record import (
     find_output,
     find_source,
@@ -39,16 +34,6 @@ from vsr.models.spec import ModelSpec
 _MOST_TRACKS = 24
 """tracks that are shown with pictures: those with the most pixels of face"""
 _MOST_POOR = 8
-_OVERVIEW_PX = 1280
-_FACE_FILE = re.compile(r"face_(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A face to be cut out."""
-
-    track_id: int
-    sample: FaceSample
 
 
 def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Document:
@@ -66,7 +51,7 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
     outputs = [find_output(entry, folder) for entry in values["outputs"]]
     spec, card = known_model(str(values["model"].get("name")))
     shown = sorted(tracks, key=_presence, reverse=True)[:_MOST_TRACKS]
-    cutter = _Cutter(values, source_path, outputs, progress)
+    cutter = Cutter(values, source_path, outputs, progress)
     overview_at = _busiest(tracks)
     pairs, overview = cutter.cut(_choose(shown), overview_at, tracks)
     parts = tuple(_part(t, pairs, spec) for t in tracks)
@@ -88,89 +73,11 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
     )
 
 
-class _Cutter:
-    """Cuts pairs of pictures out of source and result, in one pass over each."""
-
-    def __init__(
-        self, values: Mapping[str, Any], source: Path, outputs: list[Path], progress: ProgressHook
-    ) -> None:
-        self.budget = Budget()
-        self._faces = values["recipe"].get("output") == "faces"
-        self._scale = int(values["model"].get("scale") or values["recipe"]["upscale"]["scale"])
-        self._source = source
-        self._outputs = outputs
-        self._progress = progress
-
-    def cut(
-        self, wanted: list[_Wanted], overview_at: float | None, tracks: list[Track]
-    ) -> tuple[dict[tuple[int, int], Pair], Overview | None]:
-        """Pairs by (track, frame), those named first have the first claim to the room."""
-        times = {w.sample.seconds for w in wanted}
-        before: dict[tuple[int, int], np.ndarray] = {}
-        regions: dict[tuple[int, int], Window] = {}
-        overview = None
-        for second, rgb in frames_at(self._source, times | _maybe(overview_at)):
-            for w in (w for w in wanted if w.sample.seconds == second):
-                height, width = rgb.shape[:2]
-                box = w.sample.box
-                region = w.sample.window if self._faces else region_of(box, width, height)
-                regions[_key(w)] = region
-                before[_key(w)] = rgb[region.slices].copy()
-            if second == overview_at:
-                overview = _overview(rgb, second, tracks)
-                self.budget.take(overview.picture)
-            self._progress(Progress("reading the source", len(before), len(wanted), 0, "pictures"))
-        after = self._results(wanted, regions)
-        pairs = {}
-        for w in wanted:
-            key = _key(w)
-            if key in before and key in after and key not in pairs:
-                pair = _pair(w.sample, before[key], after[key])
-                if all(map(self.budget.take, (pair.before, pair.after))):
-                    pairs[key] = pair
-        return pairs, overview
-
-    def _results(
-        self, wanted: list[_Wanted], regions: dict[tuple[int, int], Window]
-    ) -> dict[tuple[int, int], np.ndarray]:
-        """The same faces in the result."""
-        found: dict[tuple[int, int], np.ndarray] = {}
-        for path in self._outputs:
-            track_id = _track_of(path) if self._faces else None
-            here = [w for w in wanted if track_id in (None, w.track_id) and _key(w) in regions]
-            if not here or (self._faces and track_id is None):
-                continue
-            for second, rgb in frames_at(path, {w.sample.seconds for w in here}):
-                for w in (w for w in here if w.sample.seconds == second):
-                    if self._faces:
-                        found[_key(w)] = rgb.copy()
-                    else:
-                        found[_key(w)] = rgb[regions[_key(w)].scaled(self._scale).slices].copy()
-                done = len(found)
-                self._progress(Progress("reading the result", done, len(wanted), 0, "pictures"))
-        return found
-
-
-def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
-    height, width = after.shape[:2]
-    return Pair(
-        frame=sample.frame,
-        seconds=sample.seconds,
-        width_px=sample.box.width,
-        before=encode(bicubic(source, width, height)),
-        after=encode(after),
-        source=encode(source, lossless=True) if max(source.shape) <= 200 else None,
-        filled=sample.filled,
-        outcome=sample.outcome,
-        deviation=sample.deviation,
-    )
-
-
-def _choose(tracks: list[Track]) -> list[_Wanted]:
+def _choose(tracks: list[Track]) -> list[Wanted]:
     """The faces to show: each track's clearest first, then the worst, then the others."""
-    first = [_Wanted(t.track_id, _clearest(t)) for t in tracks if t.best]
-    poor = [_Wanted(i, s) for i, s in _ranked_poor(tracks)[:_MOST_POOR]]
-    others = [_Wanted(t.track_id, s) for t in tracks for s in t.best]
+    first = [Wanted(t.track_id, _clearest(t)) for t in tracks if t.best]
+    poor = [Wanted(i, s) for i, s in _ranked_poor(tracks)[:_MOST_POOR]]
+    others = [Wanted(t.track_id, s) for t in tracks for s in t.best]
     return list({(w.track_id, w.sample.frame): w for w in [*first, *poor, *others]}.values())
 
 
@@ -247,23 +154,6 @@ def _busiest(tracks: list[Track]) -> float | None:
             many, wide = seen.get(p.seconds, (0, 0.0))
             seen[p.seconds] = many + 1, wide + p.box.width
     return max(seen, key=lambda s: seen[s]) if seen else None
-
-
-def _overview(rgb: np.ndarray, second: float, tracks: list[Track]) -> Overview:
-    height, width = rgb.shape[:2]
-    here = [(t, p) for t in tracks for p in t.timeline if p.seconds == second]
-    return Overview(
-        picture=encode(rgb, most=_OVERVIEW_PX),
-        seconds=second,
-        frame=here[0][1].frame,
-        marks=tuple((str(t.track_id), _part_of(p.box, width, height)) for t, p in here),
-    )
-
-
-def _part_of(box, width: int, height: int):
-    from vsr.core.geometry import Box
-
-    return Box(box.x / width, box.y / height, box.width / width, box.height / height)
 
 
 def _notices(
@@ -369,19 +259,3 @@ def _duration(tracks: list[Track]) -> tuple[float, float]:
 
 def _presence(track: Track) -> float:
     return track.frames * max(1.0, track.median_width_px)
-
-
-def _key(wanted: _Wanted) -> tuple[int, int]:
-    return wanted.track_id, wanted.sample.frame
-
-
-def _maybe(value: float | None) -> set[float]:
-    return set() if value is None else {value}
-
-
-def _track_of(path: Path) -> int | None:
-    found = _FACE_FILE.search(path.stem)
-    return int(found[1]) if found else None
-
-
-Opener = Callable[[Path, Path | None, ProgressHook], Document]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
 import vsr
@@ -119,10 +120,27 @@ def _track_plots(track: TrackPart, document: Document) -> list[plots.Plot]:
     return [p for p in drawn if p is not None]
 
 
+def _without_empty_heads(tokens: list[Token]) -> list[Token]:
+    """Leave out the heads of tables that have nothing in them."""
+    kept: list[Token] = []
+    head: list[Token] | None = None
+    for token in tokens:
+        if token.type == "thead_open":
+            head = []
+        if head is None:
+            kept.append(token)
+            continue
+        head.append(token)
+        if token.type == "thead_close":
+            kept += head if any(t.content for t in head) else []
+            head = None
+    return kept
+
+
 def _card(text: str) -> Markup:
     """A model card's Markdown as HTML without raw HTML or pictures; headings start at h4."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    tokens = markdown.parse(text)
+    tokens = _without_empty_heads(markdown.parse(text))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 3)}"

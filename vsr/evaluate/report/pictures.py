@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from PIL import Image
 
 from vsr.core.geometry import Box, Window
 from vsr.evaluate.report.document import Picture
-from vsr.media.decode import DecodeConfig, VideoReader
-from vsr.media.probe import probe
+from vsr.media.decode import DecodeConfig
+from vsr.run.source import open_source, probe_source
 
 _LARGEST = 720
 """most pixels a side of a face picture"""
@@ -55,22 +56,26 @@ def region_of(box: Box, width: int, height: int) -> Window:
     return Window(min(max(0, x), width - side), min(max(0, y), height - side), side, side)
 
 
-def frames_at(path: Path, seconds: Iterable[float]) -> Iterator[tuple[float, np.ndarray]]:
+def frames_at(
+    path: Path, seconds: Iterable[float], folder_fps: str = "30"
+) -> Iterator[tuple[float, np.ndarray]]:
     """The pictures of a video at given times of its own timestamps, in order of time.
 
+    path: a video file, or a folder of numbered pictures taken at ``folder_fps``.
     Yields (the time as given, RGB ``(H, W, 3)`` uint8). Times without a frame are passed over.
     Raises InputError where the video cannot be read.
     """
-    info = probe(path)
+    cfg = DecodeConfig(fps="source", folder_fps=folder_fps)
+    info = probe_source(path, cfg)
     for group in _groups(sorted(set(seconds))):
         wanted = list(group)
-        reader = VideoReader(
+        reader = open_source(
             info,
-            cfg=DecodeConfig(fps="source"),
+            cfg=cfg,
             start_s=wanted[0] - _TOLERANCE_S,
             end_s=wanted[-1] + 2 * _TOLERANCE_S,
         )
-        with reader:
+        with contextlib.closing(reader):
             for frame in reader:
                 while wanted and wanted[0] < frame.seconds - _TOLERANCE_S:
                     wanted.pop(0)

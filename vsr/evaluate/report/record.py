@@ -12,7 +12,8 @@ from vsr.core.types import Track
 from vsr.faces.trackrecord import track_from_dict
 from vsr.models.registry import find_card, get_spec
 from vsr.models.spec import ModelSpec
-from vsr.run.manifest import FORMAT, file_hash
+from vsr.run.manifest import FORMAT
+from vsr.run.source import source_hash
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def find_output(entry: Mapping[str, Any], folder: Path) -> Path:
 def check_hash(path: Path, entry: Mapping[str, Any], what: str) -> None:
     """Raise DataError where a file is not the one that was recorded."""
     wanted = entry.get("sha256")
-    if wanted and path.is_file() and (got := file_hash(path)) != wanted:
+    if wanted and (got := source_hash(path)) != wanted:
         raise DataError(
             f"{path}: is not the {what} of this run (SHA-256 {got[:12]}…, wanted "
             f"{str(wanted)[:12]}…); give the unchanged file"

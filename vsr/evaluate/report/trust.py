@@ -83,6 +83,17 @@ def runs_in_words(runs: Iterable[tuple[int, int]], total: int) -> str:
     return f"{text} and {count(rest, 'more frame')}" if rest > 0 and text else text
 
 
+def runs_of(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """Rising frame numbers as runs of neighbours."""
+    runs: list[tuple[int, int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], frame)
+        else:
+            runs.append((frame, frame))
+    return runs
+
+
 def count(number: int, noun: str) -> str:
     """A number and its noun: "1 face", "2 faces"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

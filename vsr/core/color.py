@@ -94,6 +94,12 @@ def rgb_to_yuv(rgb: np.ndarray, color: ColorSpec, bit_depth: int) -> np.ndarray:
     return unit @ _matrix(color, bit_depth).T + _offset(color, bit_depth)
 
 
+def yuv_to_rgb(yuv: np.ndarray, color: ColorSpec, bit_depth: int) -> np.ndarray:
+    """The reverse of `rgb_to_yuv`: (H, W, 3) code values -> float32 R'G'B', 1 is white."""
+    inverse = np.linalg.inv(_matrix(color, bit_depth).astype(np.float64)).astype(np.float32)
+    return (yuv.astype(np.float32) - _offset(color, bit_depth)) @ inverse.T
+
+
 def _matrix(color: ColorSpec, bit_depth: int) -> np.ndarray:
     kr, kb = _KR_KB[color.matrix]
     kg = 1.0 - kr - kb

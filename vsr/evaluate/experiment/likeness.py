@@ -1,0 +1,99 @@
+"""Distances that need a network: how a face looks, and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vsr.core.geometry import Box
+from vsr.degrade.image import enlarge_image
+from vsr.evaluate.experiment.results import FaceRow
+from vsr.evaluate.identity import IdentityDistance
+from vsr.evaluate.perceptual import PerceptualDistance
+
+_BATCH = 8
+_MIN_SIDE = 16
+_MIN_TRACK = 3
+"""faces that a track needs to have a mean of its own"""
+
+
+@dataclass(slots=True)
+class _Seen:
+    truth: np.ndarray
+    results: list[tuple[FaceRow, np.ndarray]]
+
+
+@dataclass(slots=True)
+class PerceptualQueue:
+    """Fills in "perceptual", several faces of one size at a time. Call `flush` at the end."""
+
+    distance: PerceptualDistance = field(default_factory=lambda: PerceptualDistance(_BATCH))
+    _waiting: dict[tuple[int, ...], list[_Seen]] = field(default_factory=dict)
+
+    def add(self, truth: np.ndarray, results: Sequence[tuple[FaceRow, np.ndarray]]) -> None:
+        """A face of the truth and what the models made of it, uint8 ``(H, W, 3)`` all."""
+        if min(truth.shape[:2]) < _MIN_SIDE:
+            return
+        group = self._waiting.setdefault(truth.shape, [])
+        kept = [(row, np.ascontiguousarray(picture)) for row, picture in results]
+        group.append(_Seen(np.ascontiguousarray(truth), kept))
+        if len(group) == _BATCH:
+            self._run(truth.shape)
+
+    def flush(self) -> None:
+        """Everything that waits."""
+        for shape in list(self._waiting):
+            self._run(shape)
+
+    def _run(self, shape: tuple[int, ...]) -> None:
+        group = self._waiting.pop(shape)
+        wanted = self.distance.features(np.stack([seen.truth for seen in group]))
+        for model in range(len(group[0].results)):
+            pairs = [seen.results[model] for seen in group]
+            found = self.distance.features(np.stack([picture for _, picture in pairs]))
+            for (row, _), value in zip(pairs, self.distance.between(found, wanted), strict=True):
+                row.values["perceptual"] = float(value)
+
+
+@dataclass(slots=True)
+class IdentityJudge:
+    """Fills in the identity distances; the spread when the whole track is known (`finish`)."""
+
+    distance: IdentityDistance = field(default_factory=IdentityDistance)
+    _tracks: dict[tuple[str, int], list[tuple[FaceRow, np.ndarray]]] = field(default_factory=dict)
+
+    def add(
+        self,
+        truth: np.ndarray,
+        lr: np.ndarray,
+        face: Box | None,
+        results: Sequence[tuple[FaceRow, np.ndarray]],
+    ) -> None:
+        """One face: its surroundings in the truth, the LR picture and each model's picture.
+
+        truth and the results are uint8 ``(s*h, s*w, 3)``, lr ``(h, w, 3)``; ``face`` in
+        the truth's pixels, relative to the cutting; None: the picture is one face. The
+        landmarks are the truth's for all.
+        """
+        scale = truth.shape[0] // lr.shape[0]
+        place = self.distance.locate(truth, face)
+        pictures = [truth, enlarge_image(lr, scale), *(p for _, p in results)]
+        vectors = self.distance.describe(pictures, [place] * len(pictures))
+        for (row, _), vector in zip(results, vectors[2:], strict=True):
+            row.values["identity"] = float(np.linalg.norm(vector - vectors[0]))
+            row.values["identity_from_lr"] = float(np.linalg.norm(vector - vectors[1]))
+            row.values["identity_spread"] = None
+            if row.track is not None:
+                known = self._tracks.setdefault((row.model, row.track), [])
+                known.append((row, vector.astype(np.float32)))
+
+    def finish(self) -> None:
+        """Distances to each track's mean."""
+        for known in self._tracks.values():
+            if len(known) < _MIN_TRACK:
+                continue
+            mean = np.mean([vector for _, vector in known], axis=0, dtype=np.float64)
+            for row, vector in known:
+                row.values["identity_spread"] = float(np.linalg.norm(vector - mean))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vsr.cli.common import emit_json, show_progress
+
+if TYPE_CHECKING:
+    from vsr.evaluate.report.build import Report
 
 _HELP = """Write one self-contained HTML page on a result: before and after, warnings, figures.
 
@@ -17,6 +20,13 @@ _HELP = """Write one self-contained HTML page on a result: before and after, war
 
 The page opens from disk, without network, in any browser.
 """
+
+
+ReportOption = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html", help="Also write a page to look at the result."),
+]
+"""for commands that can end in a report"""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,12 +49,47 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     from vsr.evaluate.report.build import build_report
-    from vsr.evaluate.report.words import size
 
     with show_progress(quiet=quiet or as_json) as progress:
         made = build_report(target, out, source=source, overwrite=overwrite, progress=progress)
     if as_json:
         emit_json(made.to_dict())
     elif not quiet:
-        tracks = len(made.document.tracks)
-        typer.echo(f"{out}: {size(made.bytes)}, {tracks} face{'' if tracks == 1 else 's'}")
+        _say(made)
+
+
+def claim(page: Path | None, *, overwrite: bool) -> None:
+    """Refuse a ``--report`` that could not be written, before any work is done."""
+    if page is not None:
+        from vsr.evaluate.report.build import claim_report
+
+        claim_report(page, overwrite=overwrite)
+
+
+def write(
+    page: Path | None,
+    result: Path,
+    source: Path | None,
+    *,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Write the page of ``--report``, where it was asked for."""
+    if page is None:
+        return
+    from vsr.evaluate.report.build import build_report
+    from vsr.run.output import manifest_path
+
+    record = manifest_path(result)
+    target = record if record.is_file() else result
+    with show_progress(quiet=quiet) as progress:
+        made = build_report(target, page, source=source, overwrite=overwrite, progress=progress)
+    if not quiet:
+        _say(made)
+
+
+def _say(made: Report) -> None:
+    from vsr.evaluate.report.words import size
+
+    tracks = len(made.document.tracks)
+    typer.echo(f"{made.path}: {size(made.bytes)}, {tracks} face{'' if tracks == 1 else 's'}")

@@ -9,6 +9,7 @@ many bytes and too deep a nesting are refused.
 from __future__ import annotations
 
 import contextlib
+import io
 import lzma
 import shutil
 import tarfile
@@ -45,6 +46,19 @@ class Member:
     """changes when the content does (modification time or CRC)"""
     file: IO[bytes]
     """its content; must be read before the next member is asked for"""
+
+    def copy_to(self, target: IO[bytes]) -> None:
+        """Write the content. Raises DataError where the archive is damaged here."""
+        try:
+            shutil.copyfileobj(self.file, target, _BUFFER)
+        except _BROKEN as error:
+            raise DataError(f"{self.path}: cannot be read to its end ({error})") from None
+
+    def read(self) -> bytes:
+        """The content. Raises DataError."""
+        buffer = io.BytesIO()
+        self.copy_to(buffer)
+        return buffer.getvalue()
 
 
 def is_archive(name: str) -> bool:
@@ -173,7 +187,7 @@ def _write(member: Member, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            shutil.copyfileobj(member.file, file, _BUFFER)
+            member.copy_to(file)
         if partial.stat().st_size != member.size:
             raise DataError(f"{member.path}: ends before its {member.size} bytes; get it again")
         partial.replace(target)

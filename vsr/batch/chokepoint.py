@@ -250,7 +250,7 @@ def _inside(storage: Storage, entry: Entry) -> Iterator[tuple[Entry, bytes | Non
             if member.path.lower().endswith(".xml"):
                 if member.size > _MAX_LABEL_BYTES:
                     continue
-                data = member.file.read()
+                data = member.read()
             yield Entry(member.path, member.size, member.stamp), data
 
 

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from vsr.batch.archives import extract_folder, members
-from vsr.batch.clip import RATE, SequenceClip
 from vsr.batch.job import Job, Row
 from vsr.batch.persons import FacePictures, Labels, Tally, given_faces
 from vsr.batch.plan import BatchConfig, recipe_of
 from vsr.batch.runner import Loaded, Made
 from vsr.batch.storage import Storage, open_storage
-from vsr.core.errors import DataError, InputError
+from vsr.core.errors import DataError, InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook
-from vsr.core.types import FrameFaces
+from vsr.core.types import Frame, FrameFaces
+from vsr.core.video import VideoInfo
 from vsr.faces.annotations import SequenceAnnotations, parse_annotations
-from vsr.faces.crop import crop
 from vsr.faces.detect import detect
-from vsr.faces.paste import paste, verify
 from vsr.faces.track import track
-from vsr.media.encode import VideoWriter
-from vsr.models.upscale import upscale
+from vsr.faces.tracklog import TrackLog
+from vsr.media.folder import FolderReader, probe_folder
 from vsr.run.flow import Flow
 from vsr.run.manifest import Manifest
 from vsr.run.recipe import Recipe
-from vsr.run.restore import restore
+from vsr.run.restore import FaceFinder, followed_faces, restore, super_resolved
+from vsr.run.sinks import canvas_format, open_sink
 
-_ROOM = 8
-"""frames a queue may hold"""
 _NOTES = 20
+
+
+@dataclass(slots=True)
+class _Sequence:
+    """A sequence that is being done."""
+
+    job: Job
+    cfg: BatchConfig
+    recipe: Recipe
+    reader: FolderReader
+    labels: Labels | None
+    tally: Tally
+
+    @property
+    def skipped(self) -> int:
+        """Frames that could not be read or have another size."""
+        return len(self.job.files) - self.tally.frames
 
 
 def make_sequence(
@@ -39,60 +54,121 @@ def make_sequence(
 
     Raises VsrError where no frame can be read, labels are broken or do not fit the frames.
     """
+    frames = _frames(job, data, folder)
+    try:
+        return _make_sequence(job, data, folder, frames, loaded, progress)
+    except VsrError as error:
+        raise type(error)(_told(str(error), frames, job)) from error
+
+
+def _make_sequence(
+    job: Job, data: Storage, folder: Path, frames: Path, loaded: Loaded, progress: ProgressHook
+) -> Made:
     cfg, recipe = BatchConfig(**job.settings["batch"]), recipe_of(job)
-    scale = recipe.upscale.scale
     labels = None
     if job.labels is not None:
         labels = Labels(_annotations(job, data, folder), cfg.face_side, cfg.eye_line)
-    clip = _clip(job, data, folder, recipe)
+    info = probe_folder(frames, recipe.decode)
+    reader = FolderReader(
+        info, scale=recipe.upscale.scale, canvas=canvas_format(info, recipe), cfg=recipe.decode
+    )
+    sequence = _Sequence(job, cfg, recipe, reader, labels, Tally())
     pictures = FacePictures(
         folder=folder / "faces",
-        scale=scale,
+        scale=recipe.upscale.scale,
         widen=cfg.crop_side / cfg.face_side,
-        number_of=clip.number,
+        number_of=reader.number_of,
         labels=labels,
     )
-    video, tally = folder / f"video{job.suffix}", Tally()
-    info, room = clip.info, _ROOM
-    with Flow() as flow, _writer(video, clip, recipe) as writer:
-        frames = flow.stage("read", clip, room)
-        if labels is not None:
-            faced = given_faces(frames, labels, clip.number)
-        else:
-            found = detect(frames, loaded.detector(recipe.detect), recipe.detect)
-            faced = track(_without_background(found, clip, cfg, job.name), recipe.track)
-        cut = crop(faced, recipe.crop)
-        sharp = upscale(cut, loaded.upscaler(recipe.upscale), recipe.upscale)
-        judged = flow.stage("upscale", verify(sharp, scale, recipe.paste), room)
-        seen = pictures.write(judged, tally)
-        for frame in paste(seen, scale, recipe.paste):
-            assert frame.canvas is not None
-            writer.write(frame.canvas, frame.pts)
-            progress(Progress("restoring", tally.frames, len(job.files), tally.faces))
-        if not tally.frames:
-            raise InputError(f"{job.name}: not one of its {len(job.files)} frames can be read")
-        writer.close()
-    _check_fit(job, tally, clip)
+    video = folder / f"video{job.suffix}"
+    _run(sequence, video, pictures, loaded, progress)
+    _check(sequence)
     outputs = {f"{job.name}{job.suffix}": video}
-    if tally.faces:
+    if sequence.tally.faces:
         outputs[f"{job.name}/"] = pictures.folder
-    return Made(
-        Row(
-            sequence=job.name,
-            status="ok",
-            frames=tally.frames,
-            persons=len(tally.persons),
-            faces=tally.faces,
-            labels=tally.labels,
-            plain=tally.plain,
-            skipped=len(clip.skipped),
-            faces_from="truth" if labels is not None else "detect",
-            width=info.width * scale,
-            height=info.height * scale,
-            notes=tuple(clip.skipped[:_NOTES]),
-        ),
-        outputs,
+    return Made(_sequence_row(sequence, info, frames), outputs)
+
+
+def _run(
+    sequence: _Sequence, video: Path, pictures: FacePictures, loaded: Loaded, progress: ProgressHook
+) -> None:
+    """The main job's stages, with the face pictures written on the way."""
+    recipe, reader, tally, log = sequence.recipe, sequence.reader, sequence.tally, TrackLog()
+    find = _finder(sequence, loaded)
+    with Flow() as flow, open_sink(video, reader.info, recipe, reader.frame_rate) as sink:
+        followed = followed_faces(flow, reader, find, log)
+        upscaler = loaded.upscaler(recipe.upscale)
+        judged = super_resolved(flow, followed, upscaler, recipe, reader.info, log)
+        for _ in sink.run(pictures.write(judged, tally)):
+            progress(Progress("restoring", tally.frames, len(sequence.job.files), tally.faces))
+        sink.finish(None)
+
+
+def _finder(sequence: _Sequence, loaded: Loaded) -> FaceFinder:
+    """Where the faces are: given by the labels, or found and followed."""
+    recipe, reader, labels = sequence.recipe, sequence.reader, sequence.labels
+    if labels is not None:
+        return lambda frames: given_faces(frames, labels, reader.number_of)
+    detector = loaded.detector(recipe.detect)
+
+    def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
+        found = detect(frames, detector, recipe.detect)
+        return track(_without_background(found, sequence), recipe.track)
+
+    return find
+
+
+def _without_background(items: Iterable[FrameFaces], sequence: _Sequence) -> Iterator[FrameFaces]:
+    """No faces in the empty first frames, where a detector could only be wrong.
+
+    Second and third parts begin in the middle of things.
+    """
+    name = sequence.job.name
+    later_part = name[-2:-1] == "." and name[-1:] != "1"
+    for item in items:
+        empty = sequence.reader.number_of(item.frame) < sequence.cfg.background
+        yield FrameFaces(item.frame) if empty and not later_part else item
+
+
+def _check(sequence: _Sequence) -> None:
+    """Refuse what would pass for a result and is none."""
+    job, tally, info = sequence.job, sequence.tally, sequence.reader.info
+    size = f"{info.width}x{info.height}"
+    if sequence.skipped * 2 > len(job.files):
+        first = next(iter(sequence.reader.report.notices), "")
+        raise InputError(
+            f"{sequence.skipped} of {len(job.files)} frames cannot be read or are not {size}: "
+            f"{first}"
+        )
+    if tally.outside * 2 > tally.faces:
+        raise DataError(
+            f"{job.labels}: {tally.outside} of {tally.faces} faces lie off the frames of {size}; "
+            "get the frames in their original size (800x600), or use --faces detect"
+        )
+
+
+def _sequence_row(sequence: _Sequence, info: VideoInfo, frames: Path) -> Row:
+    scale, tally, job = sequence.recipe.upscale.scale, sequence.tally, sequence.job
+    notes = sequence.reader.report.notices[:_NOTES]
+    return Row(
+        sequence=job.name,
+        status="ok",
+        frames=tally.frames,
+        persons=len(tally.persons),
+        faces=tally.faces,
+        labels=tally.labels,
+        plain=tally.plain,
+        skipped=sequence.skipped,
+        faces_from="truth" if sequence.labels is not None else "detect",
+        width=info.width * scale,
+        height=info.height * scale,
+        notes=tuple(_told(text, frames, job) for text in notes),
     )
+
+
+def _told(text: str, frames: Path, job: Job) -> str:
+    """A message with the frames' place in the data instead of the scratch folder."""
+    return text.replace(str(frames), job.source)
 
 
 def make_video(
@@ -103,16 +179,14 @@ def make_video(
     Raises VsrError; a source that breaks off is an error too.
     """
     source = data.fetch(job.source, folder)
-    out = folder / f"video{job.suffix}"
-    manifest = restore(source, out, recipe_of(job), progress=progress)
+    out, recipe = folder / f"video{job.suffix}", recipe_of(job)
+    upscaler = loaded.upscaler(recipe.upscale)
+    manifest = restore(source, out, recipe, upscaler=upscaler, progress=progress)
     if manifest.broken_at_s is not None:
         raise InputError(f"{job.source}: breaks off at {manifest.broken_at_s:.2f} s")
     name = f"{job.name}{job.suffix}"
-    return Made(_video_row(job, manifest), {name: out, f"{name}.json": _beside(out)})
-
-
-def _beside(out: Path) -> Path:
-    return out.with_name(out.name + ".json")
+    beside = out.with_name(f"{out.name}.json")
+    return Made(_video_row(job, manifest), {name: out, f"{name}.json": beside})
 
 
 def _video_row(job: Job, manifest: Manifest) -> Row:
@@ -131,55 +205,24 @@ def _video_row(job: Job, manifest: Manifest) -> Row:
     )
 
 
-def _clip(job: Job, data: Storage, folder: Path, recipe: Recipe) -> SequenceClip:
-    """The frames, as local files."""
+def _frames(job: Job, data: Storage, folder: Path) -> Path:
+    """A local folder of the sequence's frames and nothing else."""
+    if not job.files:
+        raise InputError(f"{job.source or job.name}: holds no frame")
     into = folder / "frames"
     if job.archive is not None:
         archive = data.fetch(job.archive, folder)
-        where = extract_folder(archive, job.archive, job.source, job.files, into)
-    else:
-        where = data.fetch_folder(job.source, job.files, into)
-    if not job.files:
-        raise InputError(f"{job.name}: holds no frame")
-    return SequenceClip(where, job.files, scale=recipe.upscale.scale, encode=recipe.encode)
-
-
-def _writer(video: Path, clip: SequenceClip, recipe: Recipe) -> VideoWriter:
-    info, scale = clip.info, recipe.upscale.scale
-    return VideoWriter(
-        video,
-        info=info,
-        width=info.width * scale,
-        height=info.height * scale,
-        format=clip.canvas,
-        color=info.color,
-        cfg=recipe.encode,
-        with_streams=False,
-        frame_rate=RATE,
-    )
-
-
-def _without_background(
-    items: Iterable[FrameFaces], clip: SequenceClip, cfg: BatchConfig, name: str
-) -> Iterator[FrameFaces]:
-    """No faces in the empty first frames, where a detector could only be wrong.
-
-    Second and third parts begin in the middle of things.
-    """
-    later_part = name[-2:-1] == "." and name[-1:] != "1"
-    for item in items:
-        empty = not later_part and clip.number(item.frame) < cfg.background
-        yield FrameFaces(item.frame) if empty else item
-
-
-def _check_fit(job: Job, tally: Tally, clip: SequenceClip) -> None:
-    """Labels of larger pictures put most faces off these."""
-    if tally.outside * 2 > tally.faces:
-        size = f"{clip.info.width}x{clip.info.height}"
-        raise DataError(
-            f"{job.labels}: {tally.outside} of {tally.faces} faces lie off the frames of {size}; "
-            "get the frames in their original size (800x600), or use --faces detect"
-        )
+        return extract_folder(archive, job.archive, job.source, job.files, into)
+    where = data.fetch_folder(job.source, job.files, into)
+    if where == into:
+        return into
+    try:
+        into.mkdir()
+        for name in job.files:  # links: what else lies in the folder stays out
+            (into / name).symlink_to((where / name).resolve())
+    except OSError as error:
+        raise OutputError(f"{into}: cannot be made ({error.strerror or error})") from None
+    return into
 
 
 def _annotations(job: Job, data: Storage, folder: Path) -> SequenceAnnotations:
@@ -191,5 +234,5 @@ def _annotations(job: Job, data: Storage, folder: Path) -> SequenceAnnotations:
     archive = root.fetch(job.labels_archive, folder)
     for member in members(archive, job.labels_archive):
         if member.path == path:
-            return parse_annotations(member.file.read(), path)
+            return parse_annotations(member.read(), path)
     raise DataError(f"{path}: is no longer in the archive; run the command again")

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from vsr.cli import evaluate_video
 from vsr.cli.common import emit_json, note, show_progress
 
 if TYPE_CHECKING:
     from vsr.evaluate.compare import Comparison
 
-app = typer.Typer(no_args_is_help=True, help="Measure models against each other.")
+_DEFAULT = "video"
+
+
+class _PathFirst(TyperGroup):
+    """A group whose command ``video`` need not be named: ``vsr evaluate clip.mp4``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command before arguments that name none."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_PathFirst,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    subcommand_metavar="VIDEO|DIR|COMMAND [ARGS]...",
+    help="Measure models against each other.\n\n"
+    "`vsr evaluate clip.mp4 --model srresnet-x2` judges them on a video's own frames "
+    "(`vsr evaluate video --help` shows its options); a source that is called like a "
+    "command is given as `./models`.",
+)
+app.command(_DEFAULT)(evaluate_video.video)
 
 
 @app.callback()
 def _evaluate() -> None:
-    """Measure models against each other."""
+    pass
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ _PACKAGES = {
 
 def run_experiment(
     source: Path,
-    upscalers: Sequence[Upscaler],
+    upscalers: Iterable[Upscaler],
     recipe: Recipe,
     cfg: ExperimentConfig,
     progress: ProgressHook = silent,
@@ -50,6 +50,7 @@ def run_experiment(
     """Judge models on a source's own frames. Bicubic is always among them and comes first.
 
     source: a video, a folder of numbered frames, or (``cfg.faces``) one of face pictures.
+    upscalers: may be loaded as they are taken; the source is opened before.
     Memory does not grow with the source, but for the numbers of each frame.
 
     Raises:
@@ -58,9 +59,9 @@ def run_experiment(
         MissingDependencyError: a group that is required needs a package that is not there.
         DataError: no face was found, or no frame lies in the time asked for.
     """
-    table = _by_name(upscalers, cfg.scale)
     groups, left_out = _groups(cfg)
     truths = TruthSource(source, cfg, recipe.decode)
+    table = _by_name(upscalers, cfg.scale)
     judge = Judge(
         scale=cfg.scale,
         reduction=cfg.degradation.reduction,
@@ -89,7 +90,7 @@ def run_experiment(
     return _results(truths, judge, list(table.values()), recipe, cfg, left_out, done)
 
 
-def _by_name(upscalers: Sequence[Upscaler], scale: int) -> dict[str, Upscaler]:
+def _by_name(upscalers: Iterable[Upscaler], scale: int) -> dict[str, Upscaler]:
     table: dict[str, Upscaler] = {BASELINE: InterpolationUpscaler(BASELINE, scale)}
     for upscaler in upscalers:
         if upscaler.scale != scale:

@@ -1,0 +1,63 @@
+"""The folder an experiment leaves: ``metrics.json``, ``metrics.csv`` and ``table.md``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from vsr.core.errors import OutputError
+from vsr.evaluate.experiment.results import Results, recorded_path
+from vsr.evaluate.experiment.tables import markdown
+from vsr.run.output import check_writable, write_atomically
+
+JSON, CSV, TABLE = "metrics.json", "metrics.csv", "table.md"
+_NAMES = frozenset((JSON, CSV, TABLE))
+
+
+def claim_folder(out: Path, *, overwrite: bool) -> None:
+    """Refuse early what would fail late.
+
+    Raises OutputError where ``out`` exists without ``overwrite`` or is no folder of this kind,
+    or where its parent is missing or cannot be written to.
+    """
+    if not out.parent.is_dir():
+        raise OutputError(f"-o {out}: the folder {out.parent} does not exist; create it first")
+    if out.exists():
+        if not out.is_dir():
+            raise OutputError(f"-o {out}: is not a folder; choose another name")
+        if any(out.iterdir()) and not (out / JSON).is_file():
+            raise OutputError(f"-o {out}: holds other files, no experiment; choose another folder")
+        if (out / JSON).is_file() and not overwrite:
+            raise OutputError(f"-o {out}: already exists; choose another name or add --overwrite")
+    check_writable(out if out.exists() else out.parent)
+
+
+def write_results(results: Results, source: Path, out: Path) -> Results:
+    """Write the three files; a new folder appears complete or not at all.
+
+    Returns the results with the source's path as it was recorded. Raises OutputError.
+    """
+    results = replace(
+        results, source={**results.source, "path": recorded_path(source, out)}
+    )  # fmt: skip
+    texts = {CSV: results.to_csv(), TABLE: markdown(results), JSON: results.to_json()}
+    if out.exists():
+        for name, text in texts.items():
+            write_atomically(out / name, text)
+        return results
+    temporary = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        for name, text in texts.items():
+            write_atomically(temporary / name, text)
+        os.replace(temporary, out)
+    except OSError as error:
+        raise OutputError(f"-o {out}: cannot be written ({error.strerror or error})") from None
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(temporary)
+    return results

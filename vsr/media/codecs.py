@@ -52,6 +52,8 @@ class EncodeConfig:
     """speed against size, x264's names: ultrafast … veryslow"""
     pix_fmt: str = "yuv420p"
     """pixel format, or "source": the source's chroma resolution and depth (8 or 10 bit)"""
+    watermark: bool = False
+    """write "super-resolved", the model and its scale into a corner of every picture"""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", ALIASES.get(self.codec, self.codec))

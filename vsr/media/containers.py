@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -110,12 +111,17 @@ _MOV_TAGS = frozenset(_MOV_TITLES.split())
 """titles that mp4 and mov have a place for"""
 
 
-def has_foreign_titles(info: VideoInfo) -> bool:
-    """Whether the source carries metadata that mp4 holds only as free keys.
+def has_foreign_titles(titles: Mapping[str, str]) -> bool:
+    """Whether there is metadata that mp4 holds only as free keys.
 
     Phones note maker, model and place under such names; ffmpeg drops them unless told to
     write keys, which in turn some players don't read: so only where they are needed.
     """
+    return any(key.split("-")[0] not in _MOV_TAGS for key in titles)
+
+
+def read_titles(info: VideoInfo) -> dict[str, str]:
+    """The metadata of a whole file (not of its streams), keys in lower case."""
     taken: list[bytes] = []
 
     def build(fds: Sequence[int]) -> list[str]:
@@ -124,16 +130,22 @@ def has_foreign_titles(info: VideoInfo) -> bool:
         return out.global_args("-loglevel", "level+error").get_args()
 
     run_ffmpeg(build, take=taken.append, timeout_s=120)
-    lines = iter(b"".join(taken).decode("utf-8", "replace").splitlines())
-    for line in lines:
+    text = b"".join(taken).decode("utf-8", "replace")
+    titles: dict[str, str] = {}
+    for line in _LINE.findall(text):
         if line.startswith("["):  # streams and chapters have their own
-            return False
-        key, equals, value = line.partition("=")
-        while value.endswith("\\") and (more := next(lines, None)) is not None:
-            value = more  # a value of several lines
-        if equals and not line.startswith(";") and key.lower().split("-")[0] not in _MOV_TAGS:
-            return True
-    return False
+            break
+        match = _TITLE.fullmatch(line)
+        if match and not line.startswith(";"):
+            key, value = (_ESCAPED.sub(r"\1", part) for part in match.groups())
+            titles[key.lower()] = value
+    return titles
+
+
+# ffmetadata puts a backslash before "=", ";", "#", itself and line breaks.
+_LINE = re.compile(r"((?:[^\\\n]|\\.)+)(?:\n|$)", re.DOTALL)
+_TITLE = re.compile(r"((?:[^=\\]|\\.)*)=(.*)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _comes_along(stream: StreamInfo, container: Container) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
+import struct
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +24,7 @@ from vsr.media.containers import (
     container_for,
     has_foreign_titles,
     plan_streams,
+    read_titles,
 )
 from vsr.media.mux import cut_arguments, encode_arguments
 from vsr.media.nut import NutMuxer
@@ -40,6 +43,9 @@ class EncodeResult:
     path: Path
     frames: int
     notices: list[str] = field(default_factory=list)
+    pictures_sha256: str = ""
+    """SHA-256 over every picture as it went into the encoder, each after its pts (int64, little
+    endian, in the time base of the source)"""
 
 
 class VideoWriter:
@@ -51,7 +57,7 @@ class VideoWriter:
     start_s, end_s: the window of the source (its own timestamps) that the pictures come
     from; with start_s the file begins at 0, else it keeps the source's timestamps.
     frame_rate: nominal rate of the pictures (`VideoReader.frame_rate`, where a grid thinned
-    them); None: the source's.
+    them); None: the source's. tag: what was done, for the file's comment, behind the source's.
 
     As a context manager it aborts on leaving, unless it was closed.
     Raises UsageError on an unknown suffix or a codec that doesn't fit, OutputError where
@@ -72,6 +78,7 @@ class VideoWriter:
         start_s: float | None = None,
         end_s: float | None = None,
         frame_rate: Fraction | None = None,
+        tag: str | None = None,
     ) -> None:
         self._out = Path(out)
         self._info = info
@@ -86,7 +93,9 @@ class VideoWriter:
         self._plans: list[StreamPlan] = []
         if with_streams:
             self._plans, self._notices = plan_streams(info, self._container)
-        self._free_titles = with_streams and self._container.is_mov and has_foreign_titles(info)
+        titles = read_titles(info) if with_streams else {}
+        self._free_titles = self._container.is_mov and has_foreign_titles(titles)
+        self._comment = "; ".join(filter(None, (titles.get("comment"), tag))) if tag else None
         self._shift_s = self._choose_shift()
         self._shift = round(self._shift_s / info.time_base)
         self._rate = frame_rate or info.frame_rate
@@ -100,6 +109,7 @@ class VideoWriter:
         )
         self._partial = self._out.with_name(f".{self._out.stem}.partial{self._out.suffix.lower()}")
         self._frames = 0
+        self._hash = hashlib.sha256()
         self._last_pts: int | None = None
         self._done = False
         self._claim()
@@ -129,6 +139,8 @@ class VideoWriter:
             self._process.write(self._nut.frame(pts - self._shift, len(data)), data)
         except BrokenPipeError:
             raise self._failure(self._process.wait()) from None
+        self._hash.update(struct.pack("<q", pts))
+        self._hash.update(data)
         self._frames += 1
 
     def close(self, end_s: float | None = None) -> EncodeResult:
@@ -154,7 +166,7 @@ class VideoWriter:
             self._place()
         finally:
             self.abort()
-        return EncodeResult(self._out, self._frames, list(self._notices))
+        return EncodeResult(self._out, self._frames, list(self._notices), self._hash.hexdigest())
 
     def abort(self) -> None:
         """Stop the encoder and remove what it wrote; nothing happens once closed."""
@@ -247,6 +259,7 @@ class VideoWriter:
             shift_s=self._shift_s,
             rate=self._rate,
             free_titles=self._free_titles,
+            comment=self._comment,
         )
 
     def _check_count(self) -> None:

@@ -35,13 +35,14 @@ def encode_arguments(
     shift_s: Fraction,
     rate: Fraction | None,
     free_titles: bool = False,
+    comment: str | None = None,
 ) -> list[str]:
     """ffmpeg's arguments to encode the NUT stream on stdin into ``out``.
 
     plans: what happens to the source's streams; None: neither streams nor metadata of it.
     window: (start, end) in the source's own seconds. shift_s: taken off its timestamps.
     rate: nominal frames per second of the pictures. free_titles: write metadata under its
-    own names into mp4 and mov.
+    own names into mp4 and mov. comment: the file's comment; None: the source's.
     """
     pictures = ffmpeg.input(
         "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
@@ -77,11 +78,12 @@ def encode_arguments(
     output = ffmpeg.output(*streams, target, **options)
     log = ("-loglevel", "level+warning", "-stats", "-stats_period", "3600")
     arguments = output.overwrite_output().global_args(*log).get_args()
-    if plans is not None:
-        # Repeated options are beyond the builder: they go right before the output's name.
-        blank = [word for key in _BRANDS for word in ("-metadata", f"{key}=")]
-        at = arguments.index(target)
-        arguments[at:at] = blank
+    titles: dict[str, str] = dict.fromkeys(_BRANDS, "") if plans is not None else {}
+    if comment is not None:
+        titles["comment"] = comment
+    # Repeated options are beyond the builder: they go right before the output's name.
+    at = arguments.index(target)
+    arguments[at:at] = [w for k, v in titles.items() for w in ("-metadata", f"{k}={v}")]
     return arguments
 
 

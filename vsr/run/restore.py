@@ -56,29 +56,30 @@ def restore(
     info = probe_source(source, recipe.decode)
     scale = recipe.upscale.scale
     resolve_model(recipe.upscale.model, scale)  # a wrong name is told before anything is loaded
-    find = find or face_finder(recipe)
+    finder = find or face_finder(recipe)
     log = TrackLog()
     frames_written = faces = 0
     canvas = canvas_format(info, recipe)
     reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode)
     with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate) as sink:
-        followed = followed_faces(flow, reader, find, log)
+        followed = followed_faces(flow, reader, finder, log)
         upscaler = upscaler or load_upscaler(recipe.upscale)  # while the first frames are decoded
         for count in sink.run(super_resolved(flow, followed, upscaler, recipe, info, log)):
             frames_written += 1
             faces += count
             progress(Progress("restoring", frames_written, reader.expected_frames, faces))
-        outputs, notices = sink.finish(reader.report.broken_at_s)
+        outputs = sink.finish(reader.report.broken_at_s)
     return Manifest.collect(
         source=info,
+        out=out,
         outputs=outputs,
+        faces_from="detector" if find is None else "given",
         recipe=recipe,
         upscaler=upscaler,
         tracks=log.tracks,
         frames_written=frames_written,
         faces=faces,
         report=reader.report,
-        notices=[*reader.report.notices, *notices],
         stages=flow.stats,
         seconds=time.perf_counter() - started,
     ).write(out)

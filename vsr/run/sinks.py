@@ -5,17 +5,21 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+import vsr
 from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
 from vsr.core.errors import InputError, OutputError
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
 from vsr.media.convert import from_rgb
-from vsr.media.encode import CONTAINERS, VideoWriter, choose_format
+from vsr.media.encode import CONTAINERS, EncodeResult, VideoWriter, choose_format
+from vsr.media.watermark import Watermark
+from vsr.models.registry import resolve_model
 from vsr.run.recipe import Recipe
 from vsr.run.source import is_folder
 
@@ -38,14 +42,34 @@ class Sink(Protocol):
         """Write every frame; yields the number of crops of each frame written."""
         ...
 
-    def finish(self, broken_at_s: float | None) -> tuple[list[Path], list[str]]:
-        """Complete the output and give it its name: (files, notices)."""
+    def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
+        """Complete the output and give it its name."""
         ...
 
 
 def canvas_format(info: VideoInfo, recipe: Recipe) -> PixelFormat | None:
     """What the reader must upscale the whole picture to; None where only faces are written."""
     return choose_format(info, recipe.encode) if recipe.output == "frame" else None
+
+
+def tag_of(recipe: Recipe) -> str:
+    """What the metadata of a result says."""
+    model, verb = _model_of(recipe)
+    return f"{verb} by vsr {vsr.__version__}, model {model}, scale {recipe.upscale.scale}"
+
+
+def watermark_of(recipe: Recipe, width: int, height: int) -> Watermark | None:
+    """The text that a recipe wants in the corner of pictures of a size; None where it does not."""
+    if not recipe.encode.watermark:
+        return None
+    model, verb = _model_of(recipe)
+    return Watermark(f"{verb} · {model} · {recipe.upscale.scale}x", width, height)
+
+
+def _model_of(recipe: Recipe) -> tuple[str, str]:
+    """The model's name, and what it does."""
+    spec = resolve_model(recipe.upscale.model, recipe.upscale.scale)
+    return spec.name, "enlarged" if spec.family == "interpolation" else "super-resolved"
 
 
 def open_sink(
@@ -67,16 +91,19 @@ class VideoSink:
     ) -> None:
         self._scale = recipe.upscale.scale
         self._cfg = recipe.paste
+        width, height = info.width * self._scale, info.height * self._scale
+        self._watermark = watermark_of(recipe, width, height)
         self._writer = VideoWriter(
             out,
             info=info,
-            width=info.width * self._scale,
-            height=info.height * self._scale,
+            width=width,
+            height=height,
             format=choose_format(info, recipe.encode),
             color=info.color,
             cfg=recipe.encode,
             with_streams=not is_folder(info),
             frame_rate=frame_rate,
+            tag=tag_of(recipe),
         )
 
     def __enter__(self) -> VideoSink:
@@ -97,13 +124,14 @@ class VideoSink:
         for frame in paste(counted(), self._scale, self._cfg):
             if frame.canvas is None:
                 raise ValueError("VideoSink: got a frame without canvas; read it with one")
+            if self._watermark is not None:
+                self._watermark.draw(frame.canvas)
             self._writer.write(frame.canvas, frame.pts)
             yield counts.pop(0)
 
-    def finish(self, broken_at_s: float | None) -> tuple[list[Path], list[str]]:
+    def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
         """Close the encoder; sound is cut where the source broke off."""
-        result = self._writer.close(end_s=broken_at_s)
-        return [result.path], result.notices
+        return [self._writer.close(end_s=broken_at_s)]
 
 
 class FaceSink:
@@ -119,10 +147,13 @@ class FaceSink:
         self._frame_rate = frame_rate
         self._out = out
         self._info = info
-        self._cfg = recipe.encode
+        self._recipe = recipe
+        self._tag = tag_of(recipe)
         self._single = out.suffix.lower() in CONTAINERS
         self._suffix = out.suffix.lower() if self._single else ".mp4"
         self._open: dict[int, VideoWriter] = {}
+        self._watermarks: dict[int, Watermark | None] = {}
+        self._done: list[EncodeResult] = []
         self._seen: dict[int, int] = {}
         self._folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial", dir=out.parent))
         self._folder.chmod(0o755)
@@ -143,37 +174,41 @@ class FaceSink:
                 if track is None or crop.sr is None:
                     continue
                 picture = from_rgb(crop.sr, _FACE_FORMAT, _FACE_COLOR)
-                self._writer(track, crop).write(picture, item.frame.pts)
+                writer = self._writer(track, crop)
+                if (watermark := self._watermarks[track]) is not None:
+                    watermark.draw(picture)
+                writer.write(picture, item.frame.pts)
                 self._seen[track] = position
             for track in [t for t, at in self._seen.items() if position - at > _IDLE_FRAMES]:
-                self._open.pop(track).close()
-                del self._seen[track]
+                self._done.append(self._open.pop(track).close())
+                del self._seen[track], self._watermarks[track]
             yield len(item.crops)
 
-    def finish(self, broken_at_s: float | None) -> tuple[list[Path], list[str]]:
+    def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
         """Close the encoders and give the videos their names."""
-        for writer in self._open.values():
-            writer.close()
+        self._done += [writer.close() for writer in self._open.values()]
         self._open.clear()
-        made = sorted(self._folder.iterdir())
+        made = sorted(self._done, key=lambda r: r.path.name)
         if not made:
             raise InputError(f"{self._info.path}: no face was found, so there is no face video")
         try:
-            return self._place(made), []
+            return self._place(made)
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(f"{self._out}: cannot be placed ({reason})") from error
 
-    def _place(self, made: list[Path]) -> list[Path]:
+    def _place(self, made: list[EncodeResult]) -> list[EncodeResult]:
         if self._single:
-            finals = [self._out.with_name(f"{self._out.stem}.{p.name}") for p in made]
-            for path, final in zip(made, finals, strict=True):
-                path.replace(final)
-            return finals
-        if self._out.is_dir():
-            shutil.rmtree(self._out)
-        self._folder.replace(self._out)
-        return [self._out / p.name for p in made]
+            stem = self._out.stem
+            finals = [self._out.with_name(f"{stem}.{r.path.name}") for r in made]
+            for result, final in zip(made, finals, strict=True):
+                result.path.replace(final)
+        else:
+            if self._out.is_dir():
+                shutil.rmtree(self._out)
+            self._folder.replace(self._out)
+            finals = [self._out / r.path.name for r in made]
+        return [replace(r, path=p) for r, p in zip(made, finals, strict=True)]
 
     def _writer(self, track: int, crop: FaceCrop) -> VideoWriter:
         if track not in self._open:
@@ -187,8 +222,10 @@ class FaceSink:
                 height=height,
                 format=_FACE_FORMAT,
                 color=_FACE_COLOR,
-                cfg=self._cfg,
+                cfg=self._recipe.encode,
                 with_streams=False,
                 frame_rate=self._frame_rate,
+                tag=self._tag,
             )
+            self._watermarks[track] = watermark_of(self._recipe, width, height)
         return self._open[track]

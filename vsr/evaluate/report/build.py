@@ -9,6 +9,7 @@ from pathlib import Path
 from vsr.core.errors import InputError, OutputError
 from vsr.core.progress import ProgressHook, silent
 from vsr.evaluate.report.document import Document
+from vsr.evaluate.report.from_batch import read_batch
 from vsr.evaluate.report.from_evaluation import read_evaluation
 from vsr.evaluate.report.from_run import read_run
 from vsr.evaluate.report.page import render
@@ -80,8 +81,10 @@ def read_document(target: Path, source: Path | None, progress: ProgressHook) -> 
 
 def _reader(record: Path) -> Callable[[Path, Path | None, ProgressHook], Document]:
     """What reads this kind of record; a run's reader also says what is wrong with others."""
-    kind = read_json(record, "record of a vsr command").get("kind")
-    return read_evaluation if kind == "evaluation" else read_run
+    values = read_json(record, "record of a vsr command")
+    if values.get("kind") == "evaluation":
+        return read_evaluation
+    return read_batch if {"rows", "totals"} <= values.keys() else read_run
 
 
 def _record(target: Path) -> Path:
@@ -89,7 +92,7 @@ def _record(target: Path) -> Path:
     if target.suffix.lower() == ".json":
         return target
     if target.is_dir():
-        names = ("metrics.json", "manifest.json")
+        names = ("metrics.json", "summary.json", "manifest.json")
         found = next((target / n for n in names if (target / n).is_file()), None)
         if found is None:
             raise InputError(

@@ -14,7 +14,7 @@ from vsr.core.geometry import Box, Window
 from vsr.core.progress import Progress, ProgressHook
 from vsr.core.types import FaceSample, Track
 from vsr.evaluate.report.document import Overview, Pair
-from vsr.evaluate.report.pictures import Budget, bicubic, encode, frames_at, region_of
+from vsr.evaluate.report.pictures import LOSSLESS, Budget, bicubic, encode, frames_at, region_of
 
 _OVERVIEW_PX = 1280
 _FACE_FILE = re.compile(r"face_(\d+)")
@@ -101,7 +101,7 @@ def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
         width_px=sample.box.width,
         before=encode(bicubic(source, width, height)),
         after=encode(after),
-        source=encode(source, lossless=True) if max(source.shape) <= 200 else None,
+        source=encode(source) if max(source.shape) <= LOSSLESS else None,
         filled=sample.filled,
         outcome=sample.outcome,
         deviation=sample.deviation,

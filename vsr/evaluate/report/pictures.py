@@ -20,6 +20,8 @@ from vsr.run.source import open_source, probe_source
 _LARGEST = 720
 """most pixels a side of a face picture"""
 _QUALITY = 90
+LOSSLESS = 256
+"""pictures of at most so many pixels a side are stored without loss"""
 _MARGIN = 0.14
 """part of the face box's longer side that is shown beyond it, on each side"""
 _TOLERANCE_S = 0.002
@@ -95,13 +97,16 @@ def bicubic(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def encode(rgb: np.ndarray, *, most: int = _LARGEST, lossless: bool = False) -> Picture:
-    """RGB ``(h, w, 3)`` uint8 as a picture of the page, reduced to ``most`` pixels a side."""
+def encode(rgb: np.ndarray, *, most: int = _LARGEST) -> Picture:
+    """RGB ``(h, w, 3)`` uint8 as a picture of the page, reduced to ``most`` pixels a side.
+
+    Small pictures are stored without loss: WebP else halves their colour's resolution.
+    """
     image = Image.fromarray(rgb)
     if max(image.size) > most:
         image.thumbnail((most, most), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=_QUALITY, lossless=lossless, method=4)
+    image.save(buffer, "WEBP", quality=_QUALITY, lossless=max(image.size) <= LOSSLESS, method=4)
     text = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Picture(uri=f"data:image/webp;base64,{text}", width=image.width, height=image.height)
 

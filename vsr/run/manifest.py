@@ -87,6 +87,8 @@ class Manifest:
     stages: list[dict[str, Any]]
     """per queue: items, and how long its two ends waited for each other"""
     faces_from: FacesFrom = "detector"
+    command: str = "run"
+    """"run", or "assemble" where an export was put together"""
     broken_at_s: float | None = None
     """second up to which the source could be decoded, where it broke off"""
     notices: list[str] = field(default_factory=list)

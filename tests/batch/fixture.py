@@ -191,7 +191,7 @@ def _lay_over(frames: list[ET.Element], add: tuple[str, ...]) -> None:
             person = ET.SubElement(frame, "person", id="0021")
             ET.SubElement(person, "leftEye", x="640", y="300")
     if "same point" in add:
-        _add_person(frames[middle + 4], "0022", 500, 200, 0)
+        _add_person(frames[-2], "0022", 500, 200, 0)
     if "deleted" in add and not any(f.get("deleted") for f in frames):
         for frame in frames[middle : middle + 2]:
             frame.set("deleted", "true")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsr.cli import options as opt
+from vsr.cli import report as page
 from vsr.cli.common import emit_json, fail, note, show_progress, state
 from vsr.core.errors import BrokenSourceError, UsageError
 
@@ -19,6 +20,7 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o out.mp4`
 - `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
 - `vsr run input.mp4 -o faces/ --pipeline crops`
+- `vsr run input.mp4 -o out.mp4 --report report.html`
 
 Beside the output lies its manifest (`out.mp4.json`): settings, versions, tracks, timings.
 """
@@ -57,6 +59,7 @@ def run(
     crf: opt.Crf = None,
     preset: opt.Preset = None,
     watermark: opt.WatermarkOption = False,
+    report: page.ReportOption = None,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -87,9 +90,11 @@ def run(
         if output not in ("frame", "faces"):
             raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
         recipe = with_output(recipe, output)
+    page.claim(report, overwrite=overwrite)
     steady_heap()
     with show_progress(quiet=quiet or as_json) as progress:
         manifest = restore(source, out, recipe, overwrite=overwrite, progress=progress)
+    page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _report(manifest, out, as_json=as_json, quiet=quiet)
 
 

@@ -223,8 +223,8 @@ def _remarks(values: Mapping[str, Any]) -> tuple[str, ...]:
         "Every pair shows the same pixels of the same frame: left the source, enlarged "
         f"{scale} times by Pillow’s bicubic interpolation, right the result file. The page shows "
         "both enlarged further by the same factor.",
-        "Pictures are WebP, without loss up to 256 pixels a side, else at quality 90. They are made "
-        "to be looked at; measure on the files, which the hashes name.",
+        "Pictures are WebP, without loss up to 256 pixels a side, else at quality 90. They are "
+        "made to be looked at; measure on the files, which the hashes name.",
         "“Grey levels from the source” is the mean absolute difference between the super-resolved "
         "face, reduced again, and the source’s pixels, in 8-bit levels. It finds pictures that "
         "contradict their evidence. It cannot find invented detail that agrees with it.",

@@ -23,13 +23,13 @@ from vsr.evaluate.report.document import (
 from vsr.evaluate.report.pictures import Budget
 from vsr.evaluate.report.record import (
     find_output,
-    find_source,
     known_model,
     read_manifest,
     read_tracks,
 )
 from vsr.evaluate.report.words import clock, number
 from vsr.models.spec import ModelSpec
+from vsr.run.record import find_source
 
 _MOST_TRACKS = 24
 """tracks that are shown with pictures: those with the most pixels of face"""
@@ -160,7 +160,7 @@ def _notices(
     values: Mapping[str, Any], tracks: list[Track], spec: ModelSpec | None, budget: Budget
 ) -> list[Notice]:
     named = [(f"face {t.track_id}", t) for t in tracks]
-    found = [trust.INFERRED] if tracks else []
+    found = [trust.inferred(spec)] if tracks else []
     if values.get("broken_at_s") is not None:
         text = f"The source breaks off at {clock(values['broken_at_s'])}; the result ends there."
         found.append(Notice(tone="caution", title="The source is incomplete", text=text))
@@ -218,11 +218,13 @@ _KINDS: Mapping[str, str] = {
 
 
 def _remarks(values: Mapping[str, Any]) -> tuple[str, ...]:
-    scale = values["model"].get("scale")
+    how = f"enlarged {values['model'].get('scale')} times"
+    if values["recipe"].get("output") == "faces":
+        how = "brought to the size of the face video"
     return (
-        "Every pair shows the same pixels of the same frame: left the source, enlarged "
-        f"{scale} times by Pillow’s bicubic interpolation, right the result file. The page shows "
-        "both enlarged further by the same factor.",
+        f"Every pair shows the same region of the same frame: left the source, {how} by "
+        "Pillow’s bicubic interpolation, right the result file. The page shows both enlarged "
+        "further by the same factor.",
         "Pictures are WebP, without loss up to 256 pixels a side, else at quality 90. They are "
         "made to be looked at; measure on the files, which the hashes name.",
         "“Grey levels from the source” is the mean absolute difference between the super-resolved "

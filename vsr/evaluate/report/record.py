@@ -13,7 +13,11 @@ from vsr.faces.trackrecord import track_from_dict
 from vsr.models.registry import find_card, get_spec
 from vsr.models.spec import ModelSpec
 from vsr.run.manifest import FORMAT
+from vsr.run.record import read_record
 from vsr.run.source import source_hash
+
+_KEYS = {"source": dict, "outputs": list, "model": dict, "frames": dict, "tracks": list,
+         "recipe": dict, "faces": int, "seconds": float, "notices": list}  # fmt: skip
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
@@ -41,14 +45,7 @@ def check_format(values: Mapping[str, Any], path: Path, what: str, wanted: int) 
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """A run's manifest, its version and the keys a report needs checked."""
-    values = read_json(path, "manifest of 'vsr run'")
-    if not {"recipe", "tracks", "outputs"} <= values.keys():
-        raise DataError(f"{path}: is no manifest of 'vsr run'; give the OUTPUT.json that it wrote")
-    check_format(values, path, "manifest", FORMAT)
-    kinds = {"source": dict, "outputs": list, "model": dict, "frames": dict, "tracks": list}
-    for key, kind in kinds.items():
-        if not isinstance(values.get(key), kind):
-            raise DataError(f"{path}: '{key}' is missing or damaged; run 'vsr run' again")
+    values = read_record(path, "manifest of 'vsr run'", FORMAT, _KEYS)
     if not values["frames"].get("written"):
         raise DataError(f"{path}: the run wrote no frame, so there is nothing to report")
     return values
@@ -62,25 +59,10 @@ def read_tracks(values: Mapping[str, Any], path: Path) -> list[Track]:
         raise DataError(f"{path}: {error}") from None
 
 
-def find_source(entry: Mapping[str, Any], folder: Path, given: Path | None) -> Path:
-    """The source that a record names: where ``given`` says, or where the record or its folder does.
-
-    Raises InputError where it is nowhere, DataError where it is another file by its hash.
-    """
-    name = str(entry.get("name", ""))
-    places = [folder / str(entry["path"])] if entry.get("path") else []
-    places += [folder / name, Path(name)]
-    found = given if given is not None else next((p for p in places if name and p.exists()), None)
-    if found is None or not found.exists():
-        raise InputError(
-            f"{found or name}: the source of this run is not there; say where with --source FILE"
-        )
-    check_hash(found, entry, "source")
-    return found
-
-
 def find_output(entry: Mapping[str, Any], folder: Path) -> Path:
-    """An output beside its record; raises InputError or DataError like `find_source`."""
+    """An output beside its record; raises InputError where it is gone,
+    DataError where it is another file by its hash.
+    """
     path = folder / Path(str(entry.get("name", ""))).name
     if not path.is_file():
         raise InputError(

@@ -25,6 +25,18 @@ INFERRED = Notice(
 )
 
 
+_INTERPOLATED = Notice(
+    tone="note",
+    title="Enlarged by interpolation",
+    text="No network was used, nothing was added: the faces hold no more than the source does.",
+)
+
+
+def inferred(spec: ModelSpec | None) -> Notice:
+    """The first of all warnings, for a model or for mere interpolation."""
+    return _INTERPOLATED if spec is not None and spec.family == "interpolation" else INFERRED
+
+
 def smallest_px(spec: ModelSpec | None) -> float:
     """The narrowest face, in source pixels, that the model was trained on."""
     if spec is None or spec.family == "interpolation":

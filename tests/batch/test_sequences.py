@@ -82,6 +82,26 @@ def test_every_person_with_two_eyes_has_a_picture(chokepoint, out):
     assert next(out.glob("P2E_S3_C1.1/*/*_2.png"))
 
 
+def test_the_index_lists_every_picture(chokepoint, out):
+    for name, folder in frame_folders(chokepoint).items():
+        with (out / name / "faces.csv").open(newline="") as file:
+            lines = list(csv.DictReader(file))
+        made = {p.relative_to(out / name).as_posix() for p in (out / name).rglob("*.png")}
+        assert {line["file"] for line in lines} == made
+        assert len(lines) == rows_of(out)[name]["faces"]
+        plain = sum(line["outcome"] == "plain" for line in lines)
+        assert plain == rows_of(out)[name]["plain"]
+        people = labelled(chokepoint, name)
+        for line in lines:
+            assert (folder / f"{int(line['frame']):08d}.jpg").exists()
+            side = cv2.imread(str(out / name / line["file"])).shape[0]
+            assert side == 2 * int(line["side"])
+            if people:
+                eyes = [e for who, e in people[int(line["frame"])] if who == line["person"]]
+                distances = [np.hypot(*np.subtract(*e)) for e in eyes if has_two_eyes(e)]
+                assert min(abs(d - float(line["eye_distance_px"])) for d in distances) < 0.01
+
+
 def test_a_gap_in_the_numbers_is_a_gap_in_time(chokepoint, out):
     for name, folder in frame_folders(chokepoint).items():
         numbers = sorted(int(p.stem) for p in folder.glob("*.jpg"))

@@ -38,15 +38,24 @@ def do_jobs(
 ) -> Summary:
     """Lock the output, start the engine, run the batch. Raises as `run_batch`, UsageError."""
     storage = open_storage(out)
-    if options.engine != "local":
-        raise UsageError(f"--engine: got '{options.engine}', wanted local")
+    make_engine(options, ())  # a senseless option is told before anything is made
     prepare_output(storage)
     with storage.lock() as keep_open:
-        engine = LocalEngine(options.workers, retries=options.retries, keep_open=keep_open)
+        engine = make_engine(options, keep_open)
         return run_batch(
             jobs, storage, engine,
             overwrite=options.overwrite, notices=notices, progress=progress,
         )  # fmt: skip
+
+
+def make_engine(options: WorkOptions, keep_open: Sequence[int]) -> Engine:
+    """The engine that is asked for; it starts nothing yet. Raises UsageError.
+
+    keep_open: file descriptors that live as long as any of its workers on this machine.
+    """
+    if options.engine == "local":
+        return LocalEngine(options.workers, retries=options.retries, keep_open=keep_open)
+    raise UsageError(f"--engine: got '{options.engine}', wanted local")
 
 
 def run_batch(

@@ -83,6 +83,7 @@ def _make_sequence(
     video = folder / f"video{job.suffix}"
     _run(sequence, video, pictures, loaded, progress)
     _check(sequence)
+    pictures.finish(sequence.tally)
     outputs = {f"{job.name}{job.suffix}": video}
     if sequence.tally.faces:
         outputs[f"{job.name}/"] = pictures.folder

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,8 @@ NumberOf = Callable[[Frame], int]
 """a frame's number in its file name"""
 
 _MIN_SIDE_PX = 8
+INDEX_FILE = "faces.csv"
+"""beside the persons' folders: a line per face picture"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,30 @@ def given_faces(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FaceRecord:
+    """A line of ``faces.csv``: one face picture."""
+
+    file: str
+    """below the sequence's folder: ``PERSON/FRAME.png``"""
+    frame: int
+    """number in the frame's name"""
+    person: str
+    """id in the labels, or the track's folder"""
+    x: int
+    """left column of the picture's square in the frame, may lie off it"""
+    y: int
+    """top row"""
+    side: int
+    """of the square, frame pixels"""
+    eye_distance_px: float | None
+    """in the frame, by the labels; None for detected faces"""
+    outcome: str
+    """"super-resolved" or "plain" """
+    deviation: float | None
+    """see `FaceCrop.deviation`; None where the face was not cut out"""
+
+
 @dataclass(slots=True)
 class Tally:
     """What went by."""
@@ -95,6 +122,7 @@ class Tally:
     outside: int = 0
     """faces whose middle lies off the picture"""
     persons: set[str] = field(default_factory=set)
+    records: list[FaceRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +157,9 @@ class FacePictures:
     def _tracked(self, item: FrameCrops, number: int, tally: Tally) -> None:
         for crop in item.crops:
             who = f"face_{crop.face.track_id or 0:04d}"
-            self._save(item.frame, crop.face.box, crop, who, f"{number:08d}", tally)
+            tally.persons.add(who)
+            name = f"{number:08d}"
+            self._save(item.frame, number, crop.face.box, crop, who, name, None, tally)
 
     def _labelled(self, item: FrameCrops, number: int, labels: Labels, tally: Tally) -> None:
         everybody = labels.raw(number).persons
@@ -139,10 +169,19 @@ class FacePictures:
         for face in labels.of(number):
             name = f"{number:08d}" + (f"_{face.nth}" if face.nth > 1 else "")
             crop = crops.get(face.track_id)
-            self._save(item.frame, face.box, crop, safe_name(face.person), name, tally)
+            distance = face.box.width / labels.side
+            self._save(item.frame, number, face.box, crop, face.person, name, distance, tally)
 
     def _save(
-        self, frame: Frame, box: Box, crop: FaceCrop | None, who: str, name: str, tally: Tally
+        self,
+        frame: Frame,
+        number: int,
+        box: Box,
+        crop: FaceCrop | None,
+        who: str,
+        name: str,
+        eye_distance_px: float | None,
+        tally: Tally,
     ) -> None:
         height, width = frame.rgb.shape[:2]
         if max(box.width, abs(box.x), abs(box.y)) > 4 * max(height, width):
@@ -150,19 +189,36 @@ class FacePictures:
                 f"frame {name}, person {who}: the eyes give a face of {box.width:.0f} px at "
                 f"{box.x:.0f},{box.y:.0f} in a picture of {width}x{height}; correct the labels"
             )
-        if crop is not None and crop.outcome == "super-resolved":
-            picture = self._super_resolved(frame, box, crop)
-        else:
-            picture = self._plain(frame, box)
-            tally.plain += 1
+        sharp = crop is not None and crop.outcome == "super-resolved"
+        picture = self._super_resolved(frame, box, crop) if crop and sharp else None
+        if picture is None:
+            picture, sharp = self._plain(frame, box), False
         cx, cy = box.center
         tally.outside += not (0 <= cx < width and 0 <= cy < height)
         tally.faces += 1
-        if self.labels is None:
-            tally.persons.add(who)
-        folder = self.folder / who
-        folder.mkdir(parents=True, exist_ok=True)
-        write_image(folder / f"{name}.png", picture, sync=False)
+        tally.plain += not sharp
+        file = f"{safe_name(who)}/{name}.png"
+        deviation = None if crop is None or crop.deviation is None else round(crop.deviation, 3)
+        outcome = "super-resolved" if sharp else "plain"
+        distance = None if eye_distance_px is None else round(eye_distance_px, 2)
+        tally.records.append(
+            FaceRecord(file, number, who, *self._square(box), distance, outcome, deviation)
+        )
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, picture, sync=False)
+
+    def finish(self, tally: Tally) -> None:
+        """Write the index of the pictures, ``faces.csv``; nothing where there are none."""
+        if not tally.records:
+            return
+        columns = [f.name for f in fields(FaceRecord)]
+        with (self.folder / INDEX_FILE).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            for record in tally.records:
+                values = [getattr(record, c) for c in columns]
+                writer.writerow(["" if v is None else v for v in values])
 
     def _square(self, box: Box) -> tuple[int, int, int]:
         """Left column, top row and side of a face's picture in the source, whole pixels."""
@@ -170,14 +226,15 @@ class FacePictures:
         cx, cy = box.center
         return round(cx - side / 2), round(cy - side / 2), side
 
-    def _super_resolved(self, frame: Frame, box: Box, crop: FaceCrop) -> np.ndarray:
+    def _super_resolved(self, frame: Frame, box: Box, crop: FaceCrop) -> np.ndarray | None:
+        """None where the crop's window does not hold the face."""
         x, y, side = self._square(box)
         window, scale = crop.window, self.scale
         large = _whole_window(frame, crop, scale)
         left, right = max(x, window.x), min(x + side, window.x + window.width)
         top, bottom = max(y, window.y), min(y + side, window.y + window.height)
         if left >= right or top >= bottom:
-            return self._plain(frame, box)
+            return None
         inner = large[
             (top - window.y) * scale : (bottom - window.y) * scale,
             (left - window.x) * scale : (right - window.x) * scale,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vsr.core.color import ColorSpec, rgb_to_yuv
+from vsr.core.color import ColorSpec, rgb_to_yuv, yuv_to_rgb
 
 
 def yuv(rgb, spec=None, depth=8):
@@ -37,3 +37,15 @@ def test_sixteen_bit_and_float_mean_the_same_as_eight_bit():
     np.testing.assert_allclose(
         rgb_to_yuv(eight, spec, 8), rgb_to_yuv(eight / np.float32(255), spec, 8), atol=1e-3
     )
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+@pytest.mark.parametrize("full", [False, True])
+def test_ten_bits_bring_every_colour_back(matrix, full):
+    spec = ColorSpec(matrix=matrix, full_range=full)
+    colours = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    code = np.rint(rgb_to_yuv(colours, spec, 10))
+    back = yuv_to_rgb(code.astype(np.uint16), spec, 10) * 255
+    if full:
+        np.testing.assert_array_equal(np.clip(np.rint(back), 0, 255).astype(np.uint8), colours)
+    np.testing.assert_allclose(back, colours, atol=0.6)

@@ -79,7 +79,7 @@ def jitter(results: Results) -> str:
 
 def note(results: Results) -> str:
     """How to read the tables."""
-    over = {e.level: e.over for e in results.summary}
+    over: dict[Level, str] = {e.level: e.over for e in results.summary}
     drawn = "; ".join(f"{_CAPTIONS[level].lower()}: {words}" for level, words in over.items())
     base = results.settings["baseline"]
     return (

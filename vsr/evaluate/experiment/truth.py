@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from vsr.core.color import PIXEL_FORMATS, ColorSpec
-from vsr.core.errors import InputError
+from vsr.core.errors import InputError, UsageError
 from vsr.core.types import Frame
+from vsr.core.video import VideoInfo
 from vsr.degrade.image import degrade_image
 from vsr.evaluate.experiment.config import ExperimentConfig
 from vsr.media.convert import from_rgb
@@ -86,6 +87,10 @@ class TruthSource:
         self._reader = open_source(
             info, cfg=self.decode, start_s=self.cfg.start_s, end_s=self.cfg.end_s
         )
+        timed = self.cfg.start_s is not None or self.cfg.end_s is not None
+        if timed and self.expected_frames == 0:
+            self._reader.close()
+            raise UsageError(f"{self.path}: no frame between --start and --end{_extent(info)}")
 
     @property
     def expected_frames(self) -> int:
@@ -154,6 +159,13 @@ class TruthSource:
 
     def _fit(self, length: int) -> int:
         return length - length % self.cfg.scale
+
+
+def _extent(info: VideoInfo) -> str:
+    if info.start_pts is None or info.last_pts is None:
+        return ""
+    first, last = (float(pts * info.time_base) for pts in (info.start_pts, info.last_pts))
+    return f"; its frames go from {first:.2f} to {last:.2f} s"
 
 
 def _eight_bit(rgb: np.ndarray) -> np.ndarray:

@@ -17,7 +17,10 @@ CLIPS = (
     "talk_512p30_audio.mp4",
     "walk_480x908p30_audio.mp4",
 )
-SECONDS = {"ceiling_480p5_1face.mp4": 4.0}
+SECONDS = {
+    "ceiling_480p5_1face.mp4": 4.0,
+    "film_360p25_mono_audio.mp4": 2.4,
+}  # faces come late there
 
 
 @pytest.mark.timeout(900)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsr.cli import report as page
 from vsr.cli.common import emit_json, note, show_progress
 from vsr.core.errors import BrokenSourceError, UsageError
 
@@ -60,6 +61,7 @@ def video(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing experiment.")
     ] = False,
+    report: page.ReportOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -104,6 +106,9 @@ def video(
         required=measures is not None,
         feature_every=feature_every,
     )
+    if report is not None and out is None:
+        raise UsageError("--report: needs the experiment's folder too; add -o DIR")
+    page.claim(report, overwrite=overwrite)
     if out is not None:
         claim_folder(out, overwrite=overwrite)
     options = {"scale": factor, "precision": precision, "device": device}
@@ -113,6 +118,7 @@ def video(
         results = run_experiment(source, map(load_upscaler, configs), recipe, cfg, progress)
     if out is not None:
         results = write_results(results, source, out)
+        page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _print(results, out, as_json=as_json, quiet=quiet)
 
 

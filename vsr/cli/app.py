@@ -12,7 +12,20 @@ import sys
 import typer
 
 import vsr
-from vsr.cli import batch, doctor, evaluate, images, models, pipelines, prepare, report, train, tune
+from vsr.cli import (
+    assemble,
+    batch,
+    doctor,
+    evaluate,
+    frames,
+    images,
+    models,
+    pipelines,
+    prepare,
+    report,
+    train,
+    tune,
+)
 from vsr.cli import rerun as rerun_command
 from vsr.cli import run as run_command
 from vsr.cli.common import fail, state
@@ -30,7 +43,10 @@ app = typer.Typer(
     "Start with:  `vsr run input.mp4 -o out.mp4`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run_command, rerun_command, report, images, batch, prepare, train, tune):
+_COMMANDS = (
+    run_command, frames, assemble, rerun_command, report, images, batch, prepare, train, tune
+)  # fmt: skip
+for command in _COMMANDS:
     command.register(app)
 for name, group in (("evaluate", evaluate), ("models", models), ("pipelines", pipelines)):
     app.add_typer(group.app, name=name)

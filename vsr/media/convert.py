@@ -1,10 +1,10 @@
-"""RGB pictures -> the encoder's planar Y'CbCr, for videos made of generator output alone."""
+"""RGB pictures -> the encoder's planar Y'CbCr, and back to be looked at."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from vsr.core.color import ColorSpec, PixelFormat, rgb_to_yuv
+from vsr.core.color import ColorSpec, PixelFormat, rgb_to_yuv, yuv_to_rgb
 from vsr.core.types import YuvPicture
 
 
@@ -30,6 +30,45 @@ def from_rgb(rgb: np.ndarray, format: PixelFormat, color: ColorSpec) -> YuvPictu
     low, high = _code_range(color, format.bit_depth)
     buffer = np.clip(np.rint(buffer), low, high).astype(dtype)
     return YuvPicture(buffer, width, height, format, color)
+
+
+def to_rgb(picture: YuvPicture) -> np.ndarray:
+    """A picture as RGB (H, W, 3): uint8, or uint16 (full 16-bit scale) above 8 bit.
+
+    Subsampled chroma is interpolated linearly from where `from_rgb` puts it.
+    """
+    y, u, v = picture.planes()
+    planes = [y.astype(np.float32)]
+    for plane in (u, v):
+        chroma = plane.astype(np.float32)
+        if picture.format.log2_chroma_h:
+            chroma = _double_rows(chroma)[: picture.height]
+        if picture.format.log2_chroma_w:
+            chroma = _double_columns(chroma)[:, : picture.width]
+        planes.append(chroma)
+    unit = yuv_to_rgb(np.stack(planes, axis=-1), picture.color, picture.format.bit_depth)
+    dtype = np.uint16 if picture.format.bit_depth > 8 else np.uint8
+    top = np.iinfo(dtype).max
+    return np.clip(np.rint(unit * np.float32(top)), 0, top).astype(dtype)
+
+
+def _double_rows(plane: np.ndarray) -> np.ndarray:
+    """Samples stand halfway between two lines each."""
+    padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
+    near, quarter = np.float32(0.75), np.float32(0.25)
+    doubled = np.empty((2 * plane.shape[0], plane.shape[1]), np.float32)
+    doubled[0::2] = near * plane + quarter * padded[:-2]
+    doubled[1::2] = near * plane + quarter * padded[2:]
+    return doubled
+
+
+def _double_columns(plane: np.ndarray) -> np.ndarray:
+    """Samples stand on every other column."""
+    following = np.concatenate([plane[:, 1:], plane[:, -1:]], axis=1)
+    doubled = np.empty((plane.shape[0], 2 * plane.shape[1]), np.float32)
+    doubled[:, 0::2] = plane
+    doubled[:, 1::2] = (plane + following) * np.float32(0.5)
+    return doubled
 
 
 def _halve_rows(plane: np.ndarray) -> np.ndarray:

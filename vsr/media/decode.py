@@ -117,6 +117,12 @@ class VideoReader:
             return self.info.frame_rate
         return ((len(kept) - 1) / span).limit_denominator(1001)
 
+    def number_of(self, frame: Frame) -> int:
+        """The place of a frame among all that the grid keeps, also where a window cuts."""
+        if self._first is None:
+            return frame.index
+        return frame.index + int(np.sum(self._keep & (self._scan.pts < self._first)))
+
     def __iter__(self) -> Iterator[Frame]:
         """The frames; can be iterated once."""
         with self._lock:

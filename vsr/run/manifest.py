@@ -49,6 +49,16 @@ def recipe_hash(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def output_entry(result: EncodeResult) -> dict[str, Any]:
+    """What a record says of a video that was written."""
+    return {
+        "name": result.path.name,
+        "sha256": file_hash(result.path),
+        "frames": result.frames,
+        "pictures_sha256": result.pictures_sha256,
+    }
+
+
 def source_entry(info: VideoInfo, folder: Path) -> dict[str, Any]:
     """What a record in ``folder`` says of a source: where it lies as seen from there, its hash."""
     try:
@@ -117,17 +127,9 @@ class Manifest:
         settings = recipe.to_dict()
         return Manifest(
             vsr=vsr.__version__,
-            versions=_versions(),
+            versions=versions(),
             source=source_entry(source, manifest_path(out).parent),
-            outputs=[
-                {
-                    "name": r.path.name,
-                    "sha256": file_hash(r.path),
-                    "frames": r.frames,
-                    "pictures_sha256": r.pictures_sha256,
-                }
-                for r in outputs
-            ],
+            outputs=[output_entry(r) for r in outputs],
             recipe=settings,
             recipe_sha256=recipe_hash(settings),
             faces_from=faces_from,
@@ -161,7 +163,8 @@ class Manifest:
         return self
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of the programs and packages that have a say in the result."""
     found = {"python": platform.python_version(), "ffmpeg": ffmpeg_version()}
     for package in _PACKAGES:
         try:

@@ -33,6 +33,10 @@ class Source(Protocol):
         """Average rate of the frames handed out."""
         ...
 
+    def number_of(self, frame: Frame) -> int:
+        """A frame's number in the whole source: of its file, or its place on the grid."""
+        ...
+
     def __iter__(self) -> Iterator[Frame]:
         """The frames; can be iterated once."""
         ...

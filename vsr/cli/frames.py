@@ -1,0 +1,143 @@
+"""``vsr frames``: frames and faces as pictures to be inspected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vsr.cli import options as opt
+from vsr.cli.common import emit_json, fail, note, show_progress, state
+from vsr.core.errors import BrokenSourceError
+
+if TYPE_CHECKING:
+    from vsr.run.exportindex import ExportIndex
+
+_HELP = """Export super-resolved frames and faces as pictures, with an index and a contact sheet.
+
+- `vsr frames input.mp4 -o look/ --every 10 --source`
+- `vsr frames input.mp4 -o look/ --start 12.5 --end 20 --track 3`
+- `vsr frames P1E_S1_C1/ -o look/ --labels P1E_S1_C1.xml`
+
+In the folder: `frames/`, `faces/TRACK/FRAME_{lr,bicubic,sr}.png`, `index.csv`, `index.json`,
+`contact_sheet.png`, and `pictures.mkv`, from which `vsr assemble` makes a video without loss.
+"""
+
+_SELECT = "Which frames"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the root application."""
+    app.command("frames", help=_HELP)(frames)
+
+
+def frames(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A video, or a folder of numbered pictures.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder to make.")],
+    start: Annotated[
+        float | None, typer.Option(help="First second.", rich_help_panel=_SELECT)
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option(help="Second before which it ends.", rich_help_panel=_SELECT)
+    ] = None,
+    every: Annotated[int, typer.Option(help="Every n-th frame.", rich_help_panel=_SELECT)] = 1,
+    track: Annotated[
+        list[int] | None,
+        typer.Option(help="Only this face track (may be repeated).", rich_help_panel=_SELECT),
+    ] = None,
+    max_frames: Annotated[
+        int | None, typer.Option(help="Stop after so many.", rich_help_panel=_SELECT)
+    ] = None,
+    format: Annotated[str, typer.Option(help="png, jpg or webp.")] = "png",
+    with_source: Annotated[
+        bool, typer.Option("--source", help="Also write the source's own frames.")
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option(help="Keep pictures.mkv, from which assembling loses nothing.")
+    ] = True,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="XML", help="ChokePoint eye positions, in place of the detector."),
+    ] = None,
+    pipeline: opt.Pipeline = "restore",
+    sets: opt.Sets = None,
+    overwrite: opt.Overwrite = False,
+    model: opt.Model = None,
+    scale: opt.Scale = None,
+    crop: opt.Crop = None,
+    size: opt.Size = None,
+    device: opt.Device = None,
+    fps: opt.Fps = None,
+    watermark: opt.WatermarkOption = False,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    state.debug = state.debug or debug
+    options = {
+        "upscale.model": model,
+        "upscale.scale": scale,
+        "upscale.device": device,
+        "crop.mode": crop,
+        "crop.size": size,
+        "decode.fps": fps,
+        "encode.watermark": watermark or None,
+    }
+    recipe = opt.resolve_recipe(pipeline, sets, options)
+    from vsr.run.export import ExportConfig, export
+    from vsr.run.heap import steady_heap
+
+    cfg = ExportConfig(
+        start_s=start,
+        end_s=end,
+        every=every,
+        tracks=tuple(track or ()),
+        max_frames=max_frames,
+        format=format,  # type: ignore[arg-type]
+        with_source=with_source,
+        exact=exact,
+    )
+    given = _given(source, labels) if labels is not None else {}
+    steady_heap()
+    with show_progress(quiet=quiet or as_json) as progress:
+        index = export(source, out, recipe, cfg, overwrite=overwrite, progress=progress, **given)
+    _report(index, out, as_json=as_json, quiet=quiet)
+
+
+def _given(source: Path, labels: Path) -> dict[str, Any]:
+    """The labelled faces of a sequence, in place of detector and tracker."""
+    from vsr.batch.persons import Labels, given_faces
+    from vsr.batch.plan import BatchConfig
+    from vsr.core.errors import UsageError
+    from vsr.faces.annotations import read_annotations
+    from vsr.media.folder import numbered_pictures
+
+    if not source.is_dir():
+        raise UsageError(f"--labels: {source} is not a folder of frames, which labels belong to")
+    cfg = BatchConfig()
+    known = Labels(read_annotations(labels), cfg.face_side, cfg.eye_line)
+    first = numbered_pictures(source)[0][0]
+    return {
+        "find": lambda frames: given_faces(frames, known, lambda frame: first + frame.pts),
+        "face_per_eye_distance": cfg.face_side,
+    }
+
+
+def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> None:
+    for text in index.notices:
+        note(text, quiet=quiet)
+    if as_json:
+        emit_json(index.to_dict())
+    elif not quiet:
+        seen = len({row["track"] for row in index.faces})
+        typer.echo(
+            f"{out}: {len(index.frames)} frames, {len(index.faces)} faces of {seen} tracks "
+            f"by {index.model['name']} in {index.seconds:.1f} s"
+        )
+    broken = index.video["broken_at_s"] if index.video else None
+    if broken is not None:
+        fail(f"the source breaks off at {broken:.2f} s; {out} holds everything up to there")
+        raise typer.Exit(BrokenSourceError.exit_code)

@@ -30,7 +30,7 @@ def broken(fixture_script, tmp_path_factory) -> Path:
     for path in at["P1E_S3_C2"].glob("*.jpg"):  # not one readable frame
         path.write_bytes(b"no picture")
     for path in at["P1L_S1_C1"].glob("*.jpg"):  # the labels are of larger frames
-        small = cv2.resize(cv2.imread(str(path)), (80, 60))
+        small = cv2.resize(cv2.imread(str(path)), (240, 180))
         cv2.imwrite(str(path), small)
     odd = sorted(at["P2E_S1_C2.1"].glob("*.jpg"))[3]  # one frame of another size
     cv2.imwrite(str(odd), np.zeros((300, 400, 3), np.uint8))
@@ -79,7 +79,7 @@ def test_a_frame_of_another_size_is_left_out(rows):
     ("name", "reason"),
     [
         ("P1E_S3_C2", "not one of its"),
-        ("P1L_S1_C1", "faces lie off the frames of 80x60"),
+        ("P1L_S1_C1", "faces lie off the frames of 240x180"),
         ("P2E_S1_C2.2", "not valid XML"),
         ("P2E_S3_C1.1", "the folder is empty"),
         ("P1L_S4_C1", "cannot be read to its end"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vsr.cli import options as opt
+from vsr.cli import report as page
 from vsr.cli.common import emit_json, fail, note, show_progress, state
 from vsr.core.errors import BrokenSourceError
 
@@ -72,6 +73,7 @@ def frames(
     device: opt.Device = None,
     fps: opt.Fps = None,
     watermark: opt.WatermarkOption = False,
+    report: page.ReportOption = None,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -100,10 +102,12 @@ def frames(
         with_source=with_source,
         exact=exact,
     )
+    page.claim(report, overwrite=overwrite)
     given = _given(source, labels) if labels is not None else {}
     steady_heap()
     with show_progress(quiet=quiet or as_json) as progress:
         index = export(source, out, recipe, cfg, overwrite=overwrite, progress=progress, **given)
+    page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _report(index, out, as_json=as_json, quiet=quiet)
 
 

@@ -11,6 +11,7 @@ from vsr.core.progress import ProgressHook, silent
 from vsr.evaluate.report.document import Document
 from vsr.evaluate.report.from_batch import read_batch
 from vsr.evaluate.report.from_evaluation import read_evaluation
+from vsr.evaluate.report.from_export import read_export
 from vsr.evaluate.report.from_run import read_run
 from vsr.evaluate.report.page import render
 from vsr.evaluate.report.record import read_json
@@ -84,6 +85,8 @@ def _reader(record: Path) -> Callable[[Path, Path | None, ProgressHook], Documen
     values = read_json(record, "record of a vsr command")
     if values.get("kind") == "evaluation":
         return read_evaluation
+    if values.get("kind") == "export":
+        return read_export
     return read_batch if {"rows", "totals"} <= values.keys() else read_run
 
 
@@ -92,7 +95,7 @@ def _record(target: Path) -> Path:
     if target.suffix.lower() == ".json":
         return target
     if target.is_dir():
-        names = ("metrics.json", "summary.json", "manifest.json")
+        names = ("index.json", "metrics.json", "summary.json", "manifest.json")
         found = next((target / n for n in names if (target / n).is_file()), None)
         if found is None:
             raise InputError(

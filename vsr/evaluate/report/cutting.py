@@ -14,9 +14,16 @@ from vsr.core.geometry import Box, Window
 from vsr.core.progress import Progress, ProgressHook
 from vsr.core.types import FaceSample, Track
 from vsr.evaluate.report.document import Overview, Pair
-from vsr.evaluate.report.pictures import LOSSLESS, Budget, bicubic, encode, frames_at, region_of
+from vsr.evaluate.report.pictures import (
+    LOSSLESS,
+    OVERVIEW_PX,
+    Budget,
+    bicubic,
+    encode,
+    frames_at,
+    region_of,
+)
 
-_OVERVIEW_PX = 1280
 _FACE_FILE = re.compile(r"face_(\d+)")
 
 
@@ -105,6 +112,7 @@ def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
         filled=sample.filled,
         outcome=sample.outcome,
         deviation=sample.deviation,
+        shows="Left plain" if sample.outcome == "plain" else "Super-resolved",
     )
 
 
@@ -112,7 +120,7 @@ def _overview(rgb: np.ndarray, second: float, tracks: list[Track]) -> Overview:
     height, width = rgb.shape[:2]
     here = [(t, p) for t in tracks for p in t.timeline if p.seconds == second]
     return Overview(
-        picture=encode(rgb, most=_OVERVIEW_PX),
+        picture=encode(rgb, most=OVERVIEW_PX),
         seconds=second,
         frame=here[0][1].frame,
         marks=tuple((str(t.track_id), _part_of(p.box, width, height)) for t, p in here),

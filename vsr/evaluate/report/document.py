@@ -41,6 +41,8 @@ class Pair:
     """"super-resolved" or "plain"; None where not known"""
     deviation: float | None = None
     """8-bit grey levels, as in `FaceCrop.deviation`"""
+    shows: str = "Super-resolved"
+    """what ``after`` is, in a word or two"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +160,8 @@ class Overview:
     frame: int
     marks: tuple[tuple[str, Box], ...]
     """(track key, box as parts of the picture's width and height, 0..1)"""
+    shows: str = "The source"
+    """what the picture is"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,17 @@ from vsr.evaluate.report.cutting import Cutter, Wanted
 from vsr.evaluate.report.document import (
     Document,
     Facts,
-    Moment,
     Notice,
     Pair,
     Poor,
-    TrackPart,
+)
+from vsr.evaluate.report.parts import (
+    duration,
+    model_facts,
+    poor_words,
+    track_part,
+    version_facts,
+    width_limits,
 )
 from vsr.evaluate.report.pictures import Budget
 from vsr.evaluate.report.record import (
@@ -27,7 +33,7 @@ from vsr.evaluate.report.record import (
     read_manifest,
     read_tracks,
 )
-from vsr.evaluate.report.words import clock, number
+from vsr.evaluate.report.words import clock
 from vsr.models.spec import ModelSpec
 from vsr.run.record import find_source
 
@@ -54,7 +60,7 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
     cutter = Cutter(values, source_path, outputs, progress)
     overview_at = _busiest(tracks)
     pairs, overview = cutter.cut(_choose(shown), overview_at, tracks)
-    parts = tuple(_part(t, pairs, spec) for t in tracks)
+    parts = tuple(track_part(t, _own(t, pairs), spec) for t in tracks)
     return Document(
         kind="Restored video",
         subject=", ".join(p.name for p in outputs[:3]) + (" …" if len(outputs) > 3 else ""),
@@ -62,9 +68,9 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
         notices=tuple(_notices(values, tracks, spec, cutter.budget)),
         overview=overview,
         tracks=parts,
-        duration=_duration(tracks),
+        duration=duration(tracks),
         deviation_limit=values["recipe"].get("paste", {}).get("max_deviation"),
-        width_limits=_width_limits(spec),
+        width_limits=width_limits(spec),
         poor=tuple(_poor(tracks, pairs)),
         facts=tuple(_facts(values, spec)),
         card=card,
@@ -97,53 +103,17 @@ def _ranked_poor(tracks: list[Track]) -> list[tuple[int, FaceSample]]:
 def _poor(tracks: list[Track], pairs: Mapping[tuple[int, int], Pair]) -> list[Poor]:
     rows = []
     for track_id, s in _ranked_poor(tracks)[:_MOST_POOR]:
-        words = f"{number(s.deviation or 0, 2)} grey levels from the source"
-        if s.outcome == "plain":
-            words += ", left plain"
-        if s.filled:
-            words += ", filled in"
+        words = poor_words(s.deviation, s.outcome, s.filled)
         rows.append(Poor(track=str(track_id), frame=s.frame, seconds=s.seconds, reason=words,
                          pair=pairs.get((track_id, s.frame))))  # fmt: skip
     return rows
 
 
-def _part(track: Track, pairs: Mapping[tuple[int, int], Pair], spec: ModelSpec | None) -> TrackPart:
-    times = [p.seconds for p in track.timeline] or [0.0]
-    own = [pairs.get((track.track_id, s.frame)) for s in track.best]
-    found = [p for p in own if p is not None]
-    if found:  # the clearest is shown first
-        lead = _clearest(track).frame
-        found.sort(key=lambda p: (p.frame != lead, p.frame))
-    return TrackPart(
-        key=str(track.track_id),
-        label=track.label or "",
-        first_frame=track.first_frame,
-        last_frame=track.last_frame,
-        start_s=times[0],
-        end_s=times[-1],
-        frames=track.frames,
-        filled=track.filled,
-        plain=track.plain,
-        median_px=track.median_width_px,
-        narrowest_px=track.narrowest_px or track.median_width_px,
-        widest_px=track.widest_px or track.median_width_px,
-        verdict=trust.judge_width(track.median_width_px, spec),
-        filled_frames=trust.runs_in_words(track.filled_frames, track.filled),
-        plain_frames=trust.runs_in_words(track.plain_frames, track.plain),
-        pairs=tuple(found),
-        moments=tuple(
-            Moment(
-                frame=p.frame,
-                seconds=p.seconds,
-                width_px=p.box.width,
-                filled=p.filled,
-                outcome=p.outcome,
-                deviation=p.deviation,
-                box=p.box,
-            )
-            for p in track.timeline
-        ),
-    )
+def _own(track: Track, pairs: Mapping[tuple[int, int], Pair]) -> list[Pair]:
+    """The pairs of a track, the clearest face first, the others by time."""
+    found = [p for s in track.best if (p := pairs.get((track.track_id, s.frame))) is not None]
+    lead = _clearest(track).frame if track.best else 0
+    return sorted(found, key=lambda p: (p.frame != lead, p.frame))
 
 
 def _busiest(tracks: list[Track]) -> float | None:
@@ -177,7 +147,7 @@ def _notices(
 
 
 def _facts(values: Mapping[str, Any], spec: ModelSpec | None) -> list[Facts]:
-    source, model, frames = values["source"], values["model"], values["frames"]
+    source, frames = values["source"], values["frames"]
     size = f"{source.get('width')} × {source.get('height')} px, {source.get('codec')}"
     rows = [
         ("Source", str(source.get("name"))),
@@ -189,32 +159,11 @@ def _facts(values: Mapping[str, Any], spec: ModelSpec | None) -> list[Facts]:
     rows.append(("Frames", f"{frames.get('decoded')} decoded, {frames.get('written')} written"))
     rows.append(("Faces", f"{values['faces']:,} in {trust.count(len(values['tracks']), 'track')}"))
     rows.append(("Computed in", f"{values['seconds']:,.1f} s"))
-    about = [("Name", str(model.get("name"))), ("Enlarges", f"{model.get('scale')} times")]
-    if spec is not None and spec.family != "interpolation":
-        small, large = spec.face_width_px
-        about += [
-            ("Kind", _KINDS[spec.family]),
-            ("Learnt from", f"faces {small:g} to {large:g} px wide"),
-            ("Licence", spec.licence),
-            ("Terms", spec.terms or "none beyond the licence"),
-        ]
-    elif spec is not None:
-        about.append(("Kind", f"interpolation, nothing is learnt: {spec.terms}"))
-    if model.get("sha256"):
-        about.append(("SHA-256", str(model["sha256"])))
-    versions = [("vsr", str(values.get("vsr")))]
-    versions += [(str(k), str(v)) for k, v in values.get("versions", {}).items()]
     return [
         Facts(title="Files", rows=tuple(rows)),
-        Facts(title="Model", rows=tuple(about)),
-        Facts(title="Made with", rows=tuple(versions)),
+        model_facts(values, spec),
+        version_facts(values),
     ]
-
-
-_KINDS: Mapping[str, str] = {
-    "srresnet": "pixel loss: the most faithful to the input",
-    "srgan": "content and adversarial losses: the most natural to the eye",
-}
 
 
 def _remarks(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -234,14 +183,6 @@ def _remarks(values: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _width_limits(spec: ModelSpec | None) -> tuple[tuple[float, str], ...]:
-    least = trust.smallest_px(spec)
-    return (
-        (least, f"{least:.0f} px: smallest learnt"),
-        (trust.IDENTIFY_PX, f"{trust.IDENTIFY_PX:.0f} px: to identify, IEC 62676-4:2014"),
-    )
-
-
 def _summary(values: Mapping[str, Any], tracks: list[Track]) -> str:
     frames = trust.count(values["frames"]["written"], "frame")
     if not tracks:
@@ -252,11 +193,6 @@ def _summary(values: Mapping[str, Any], tracks: list[Track]) -> str:
         f"followed, {faces} enlarged {values['model'].get('scale')} times by "
         f"{values['model'].get('name')}."
     )
-
-
-def _duration(tracks: list[Track]) -> tuple[float, float]:
-    times = [p.seconds for t in tracks for p in t.timeline]
-    return (min(times), max(times)) if times else (0.0, 0.0)
 
 
 def _presence(track: Track) -> float:

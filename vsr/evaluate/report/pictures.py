@@ -17,6 +17,8 @@ from vsr.evaluate.report.document import Picture
 from vsr.media.decode import DecodeConfig
 from vsr.run.source import open_source, probe_source
 
+OVERVIEW_PX = 1280
+"""most pixels a side of a whole frame"""
 _LARGEST = 720
 """most pixels a side of a face picture"""
 _QUALITY = 90

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsr.cli import report as page
 from vsr.cli.common import fail, note, show_progress, state
 from vsr.core.errors import DataError, UsageError
 
@@ -79,6 +80,7 @@ def batch(
         bool,
         typer.Option(help="Redo what has other settings or source.", rich_help_panel=_GROUP_WORK),
     ] = False,
+    report: page.ReportOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON result.", rich_help_panel=_GROUP_SHOW)
     ] = False,
@@ -118,8 +120,11 @@ def batch(
     for text in found.notices:
         note(text, quiet=quiet)
     work = WorkOptions(engine, workers, retries, overwrite)
+    renew = overwrite or page.renewable(report)
+    page.claim(report, overwrite=renew)
     with show_progress(quiet=quiet or as_json) as progress:
         summary = do_jobs(jobs, out, work, found.notices, progress)
+    page.write(report, Path(out), None, overwrite=renew, quiet=quiet or as_json)
     show_summary(summary, out, as_json=as_json, quiet=quiet)
     if summary.failed:
         fail(f"{len(summary.failed)} of {len(summary.rows)} failed; see {out}/summary.csv")

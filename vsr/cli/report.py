@@ -66,6 +66,13 @@ def claim(page: Path | None, *, overwrite: bool) -> None:
         claim_report(page, overwrite=overwrite)
 
 
+def renewable(page: Path | None) -> bool:
+    """Whether there is an older page of vsr's that a repeated command may replace."""
+    from vsr.evaluate.report.build import is_report
+
+    return page is not None and is_report(page)
+
+
 def write(
     page: Path | None,
     result: Path,
@@ -92,4 +99,5 @@ def _say(made: Report) -> None:
     from vsr.evaluate.report.words import size
 
     tracks = len(made.document.tracks)
-    typer.echo(f"{made.path}: {size(made.bytes)}, {tracks} face{'' if tracks == 1 else 's'}")
+    faces = f", {tracks} face{'' if tracks == 1 else 's'}" if tracks else ""
+    typer.echo(f"{made.path}: {size(made.bytes)}{faces}")

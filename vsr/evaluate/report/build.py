@@ -51,6 +51,15 @@ def claim_report(out: Path, *, overwrite: bool) -> None:
     check_writable(out.parent)
 
 
+def is_report(path: Path) -> bool:
+    """Whether a file is a page of ours: one that may be replaced without asking."""
+    try:
+        with path.open("rb") as file:
+            return b'<meta name="generator" content="vsr ' in file.read(2000)
+    except OSError:
+        return False
+
+
 def build_report(
     target: Path,
     out: Path,

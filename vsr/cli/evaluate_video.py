@@ -27,7 +27,7 @@ def video(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="For metrics.json, metrics.csv, table.md."),
+        typer.Option("-o", "--out", metavar="DIR", help="For metrics, table and faces to look at."),
     ] = None,
     scale: Annotated[
         int | None, typer.Option(help="2, 4 or 8; that of the first model by default.")
@@ -115,9 +115,11 @@ def video(
     configs = [build(UpscaleConfig, {"model": name, **options}, "options") for name in names]
     steady_heap()
     with show_progress(quiet=quiet or as_json) as progress:
-        results = run_experiment(source, map(load_upscaler, configs), recipe, cfg, progress)
+        results, gallery = run_experiment(
+            source, map(load_upscaler, configs), recipe, cfg, progress
+        )
     if out is not None:
-        results = write_results(results, source, out)
+        results = write_results(results, gallery, source, out)
         page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _print(results, out, as_json=as_json, quiet=quiet)
 
@@ -132,7 +134,7 @@ def _print(results: Results, out: Path | None, *, as_json: bool, quiet: bool) ->
     elif not quiet:
         _tables(results)
         if out is not None:
-            typer.echo(f"{out}: metrics.json, metrics.csv, table.md")
+            typer.echo(f"{out}: metrics.json, metrics.csv, table.md, faces.png")
     if any(text.startswith("the source breaks off") for text in results.notices):
         raise typer.Exit(BrokenSourceError.exit_code)
 

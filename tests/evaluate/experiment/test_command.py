@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from vsr.cli.evaluate import app
 from vsr.core.errors import InputError, ModelError, OutputError, UsageError
 from vsr.evaluate.experiment.results import recorded_path
+from vsr.media.images import read_image
 
 FAST = ("--model", "lanczos", "--scale", "2", "--measures", "fidelity,stability")
 
@@ -27,11 +30,13 @@ def _run(*arguments: str) -> str:
 def test_a_path_is_enough(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "eval"
     text = _run(str(folder), *FAST, "-o", str(out))
-    assert "Faces: 8 faces of 1 tracks of film, x2, clean" in text
+    assert "Faces: 8 faces of 1 track of film, x2, clean" in text
     assert "Whole frames: 8 frames" in text
     assert "Box jitter" in text
-    assert {p.name for p in out.iterdir()} == {"metrics.json", "metrics.csv", "table.md"}
+    names = {"metrics.json", "metrics.csv", "table.md", "faces.png", "pictures"}
+    assert {p.name for p in out.iterdir()} == names
     values = json.loads((out / "metrics.json").read_text())
+    _look(out, values["pictures"])
     assert values["source"]["path"] == "../film"
     table = (out / "table.md").read_text()
     assert "| PSNR Y (dB) ↑ | " in table
@@ -41,6 +46,20 @@ def test_a_path_is_enough(folder: Path, tmp_path: Path) -> None:
         if (e["model"], e["level"], e["measure"]) == ("lanczos", "face", "psnr_y")
     )
     assert f"| {mean:.2f} " in table or f" {mean:.2f} +" in table
+
+
+def _look(out: Path, pictures: list[dict[str, Any]]) -> None:
+    """The pictures of the record are there, and are what they are called."""
+    (one,) = pictures
+    assert one["track"] == 0
+    files = [one["lr"], *one["models"].values(), one["truth"]]
+    assert sorted(files) == sorted(f"pictures/{p.name}" for p in (out / "pictures").iterdir())
+    lr, bicubic, lanczos, truth = (read_image(out / name) for name in files)
+    assert truth.shape == bicubic.shape == (2 * lr.shape[0], 2 * lr.shape[1], 3)
+    inner = slice(40, -40)
+    error = [np.abs(p.astype(int) - truth)[inner, inner].mean() for p in (bicubic, lanczos)]
+    assert 0 < error[1] < error[0] < 10
+    assert read_image(out / "faces.png").shape == (24 + 256, 4 * 256, 3)
 
 
 def test_named_or_not_and_options_first(folder: Path) -> None:

@@ -65,7 +65,7 @@ def recipe() -> Recipe:
 
 def _run(folder: Path, recipe: Recipe, *upscalers: Upscaler, **options: object) -> Results:
     cfg = ExperimentConfig(**{"measures": PLAIN, **options})  # type: ignore[arg-type]
-    return run_experiment(folder, upscalers, recipe, cfg)
+    return run_experiment(folder, upscalers, recipe, cfg)[0]
 
 
 def test_who_knows_the_truth_wins(folder: Path, recipe: Recipe) -> None:
@@ -167,7 +167,7 @@ def test_the_record_is_strict_json_and_complete(folder: Path, recipe: Recipe) ->
         assert set(row) >= {name for name, m in values["measures"].items() if "face" in m["levels"]}
     for row in values["summary"]:
         assert row["measure"] in values["measures"]
-        assert row["over"] == "1 stretches of 10 frames" or row["level"] == "face"
+        assert row["over"] == "1 stretch of 10 frames" or row["level"] == "face"
     rows = list(csv.DictReader(io.StringIO(results.to_csv())))
     assert [row["level"] for row in rows] == ["frame"] * 16 + ["face"] * 16
     faces = [row for row in rows if row["level"] == "face"]
@@ -177,7 +177,7 @@ def test_the_record_is_strict_json_and_complete(folder: Path, recipe: Recipe) ->
 def test_no_more_frames_than_asked_for(folder: Path, recipe: Recipe) -> None:
     told: list[Progress] = []
     cfg = ExperimentConfig(measures=PLAIN, max_frames=6)
-    results = run_experiment(folder, [], recipe, cfg, told.append)
+    results, _ = run_experiment(folder, [], recipe, cfg, told.append)
     assert (results.source["frames"], len(results.frames)) == (6, 6)
     assert (told[-1].done, told[-1].total, told[-1].faces) == (6, 6, 6)
     assert "only the first 6 frames" in results.notices[-1]

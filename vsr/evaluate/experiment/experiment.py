@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import platform
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import vsr
 from vsr.core.errors import DataError, MissingDependencyError, ModelError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.evaluate.experiment.config import ExperimentConfig
+from vsr.evaluate.experiment.gallery import Gallery
 from vsr.evaluate.experiment.interval import LEVEL, MIN_TRACKS, RESAMPLES, STRETCH
 from vsr.evaluate.experiment.judge import Judge
 from vsr.evaluate.experiment.likeness import IdentityJudge, PerceptualQueue
@@ -46,12 +48,13 @@ def run_experiment(
     recipe: Recipe,
     cfg: ExperimentConfig,
     progress: ProgressHook = silent,
-) -> Results:
+) -> tuple[Results, Gallery]:
     """Judge models on a source's own frames. Bicubic is always among them and comes first.
 
     source: a video, a folder of numbered frames, or (``cfg.faces``) one of face pictures.
     upscalers: may be loaded as they are taken; the source is opened before.
     Memory does not grow with the source, but for the numbers of each frame.
+    Returns the figures, and a few faces to look at.
 
     Raises:
         InputError: the source cannot be read.
@@ -72,11 +75,14 @@ def run_experiment(
         identity=IdentityJudge() if "identity" in groups else None,
         feature_every=cfg.feature_every,
     )
+    gallery = Gallery()
     done = faces = 0
     for chunk in in_chunks(find_trials(truths, recipe, whole=cfg.faces), len(table)):
         made = {name: render(chunk, upscaler, recipe) for name, upscaler in table.items()}
         for index, trial in enumerate(chunk):
-            judge.add(trial, {name: renderings[index] for name, renderings in made.items()})
+            mine = {name: renderings[index] for name, renderings in made.items()}
+            judge.add(trial, mine)
+            gallery.add(trial, mine)
             done, faces = done + 1, faces + len(trial.crops)
             progress(Progress("evaluating", done, truths.expected_frames, faces))
     if not done:
@@ -87,7 +93,8 @@ def run_experiment(
             "(--start), a smaller --scale, or --faces where each picture is one face"
         )
     judge.finish()
-    return _results(truths, judge, list(table.values()), recipe, cfg, left_out, done)
+    results = _results(truths, judge, list(table.values()), recipe, cfg, left_out, done)
+    return replace(results, pictures=gallery.describe()), gallery
 
 
 def _by_name(upscalers: Iterable[Upscaler], scale: int) -> dict[str, Upscaler]:
@@ -155,6 +162,7 @@ def _results(
         tracks=describe_tracks(judge.faces, names),
         faces=judge.faces,
         frames=judge.frames,
+        pictures=[],
         notices=notices,
     )
 

@@ -39,10 +39,13 @@
                       first frame, feature distances in frames left out)
 ``frames``            list, one object for each frame and model: ``frame``, ``pts``, ``seconds``,
                       ``model``, ``faces`` (their number), and each measure of level "frame"
+``pictures``          list of ``track``, ``frame``, ``seconds``, ``width_px`` (LR pixels) and the
+                      files of one face, relative to this folder: ``lr``, ``truth`` and ``models``
+                      (model -> file; as pasted); the largest face of each track, 24 at most
 ``notices``           list of sentences
 ====================  =======================================================================
 
-``metrics.csv`` holds the same two lists as one table, ``level`` in the first column.
+``metrics.csv`` holds the two long lists as one table, ``level`` in the first column.
 """
 
 from __future__ import annotations
@@ -162,6 +165,7 @@ class Results:
     tracks: list[dict[str, Any]]
     faces: list[FaceRow]
     frames: list[FrameRow]
+    pictures: list[dict[str, Any]]
     notices: list[str]
 
     def find(self, model: str, level: Level, measure: str) -> Estimate | None:

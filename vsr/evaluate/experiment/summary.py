@@ -58,15 +58,22 @@ def _clusters(rows: Sequence[Row]) -> tuple[list[Hashable], str]:
     """Which values belong together, and in words what is drawn again."""
     if not isinstance(rows[0], FaceRow):
         stretches: list[Hashable] = [row.frame // STRETCH for row in rows]
-        return stretches, f"{len(set(stretches))} stretches of {STRETCH} frames"
+        return stretches, f"{_count(stretches, 'stretch')} of {STRETCH} frames"
     faces = [row for row in rows if isinstance(row, FaceRow)]
     if faces[0].picture is not None:
-        return [row.frame for row in faces], f"{len(faces)} pictures"
+        pictures: list[Hashable] = [row.frame for row in faces]
+        return pictures, _count(pictures, "picture")
     tracks: list[Hashable] = [row.track for row in faces]
     if len(set(tracks)) >= MIN_TRACKS:
-        return tracks, f"{len(set(tracks))} tracks"
+        return tracks, _count(tracks, "track")
     parts: list[Hashable] = [(row.track, row.frame // STRETCH) for row in faces]
-    return parts, f"{len(set(parts))} stretches of {STRETCH} frames of a track"
+    return parts, f"{_count(parts, 'stretch')} of {STRETCH} frames of a track"
+
+
+def _count(clusters: list[Hashable], what: str) -> str:
+    number = len(set(clusters))
+    plural = "es" if what.endswith("h") else "s"
+    return f"{number} {what}{plural if number > 1 else ''}"
 
 
 def same_person(faces: Sequence[FaceRow], models: Sequence[str]) -> dict[str, float]:

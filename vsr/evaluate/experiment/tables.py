@@ -19,9 +19,10 @@ def caption(results: Results, level: Level) -> str:
     source, settings = results.source, results.settings
     rows = results.faces if level == "face" else results.frames
     count = len(rows) // len(results.models)
-    what = f"{count} faces" if level == "face" else f"{count} frames"
+    what = f"{count} {level}{'s' if count > 1 else ''}"
     if level == "face" and results.tracks:
-        what += f" of {len(results.tracks)} tracks"
+        tracks = len(results.tracks)
+        what += f" of {tracks} track{'s' if tracks > 1 else ''}"
     how = settings["degradation"]["name"]
     return f"{_CAPTIONS[level]}: {what} of {source['name']}, x{settings['scale']}, {how}"
 
@@ -73,7 +74,8 @@ def jitter(results: Results) -> str:
     mean = sum(share for share, _ in known) / len(known)
     return (
         f"Box jitter (LR, the same for all models): mean {mean:.2%} of the width over "
-        f"{len(known)} tracks, worst {worst[0]:.2%} ({worst[1]:.2f} px)."
+        f"{len(known)} track{'s' if len(known) > 1 else ''}, "
+        f"worst {worst[0]:.2%} ({worst[1]:.2f} px)."
     )
 
 

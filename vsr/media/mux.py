@@ -64,6 +64,10 @@ def encode_arguments(
         options["video_track_timescale"] = info.time_base.denominator
         if free_titles:
             options["movflags"] = "use_metadata_tags"
+    if window[0] is not None:
+        # Copied sound begins at the keyframe before the window; muxers would move everything
+        # on to make room for it.
+        options["copypriorss"] = 0
     if window[1] is not None:
         end = first_tick(window[1], info.time_base) * info.time_base
         options["to"] = f"{float(end - shift_s):.6f}"

@@ -11,8 +11,8 @@ _SMALLEST_PX = 10
 """font size below which text can no longer be read"""
 _PART = 45
 """font size as a part of the picture's shorter side"""
-_STRENGTH = 0.85
-"""0..1: how much of the picture the text covers"""
+_RIM = 0.85
+"""0..1: how much of the picture the letters' dark rim covers; the letters cover all"""
 
 
 class Watermark:
@@ -66,20 +66,20 @@ def _letters(text: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray
             break
         size -= 1
     masks = []
-    for stroke in (rim, 0):
+    for stroke, cover in ((rim, _RIM), (0, 1.0)):
         image = Image.new("L", (int(right - left) + 2, int(bottom - top) + 2))
         place = (1 - left, 1 - top)
         ImageDraw.Draw(image).text(place, text, fill=255, font=font, stroke_width=stroke)
-        masks.append(np.asarray(image, np.float32) / np.float32(255) * np.float32(_STRENGTH))
+        masks.append(np.asarray(image, np.float32) / np.float32(255) * np.float32(cover))
     return masks[0], masks[1]
 
 
 def _reduced(mask: np.ndarray, down: int, right: int) -> np.ndarray:
-    """The mean of each block of ``down`` x ``right`` samples; the rest counts as uncovered."""
+    """The most of each block of ``down`` x ``right`` samples: no letter keeps a tint."""
     rows, columns = mask.shape
     padded = np.pad(mask, ((0, -rows % down), (0, -columns % right)))
     blocks = padded.reshape(padded.shape[0] // down, down, padded.shape[1] // right, right)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    return blocks.max(axis=(1, 3))
 
 
 def _printable(text: str) -> str:

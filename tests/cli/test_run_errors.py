@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -116,45 +118,41 @@ def test_the_source_is_never_overwritten(vsr, tiny, tmp_path):
     assert copy.read_bytes() == before
 
 
-def test_a_folder_without_write_permission(tiny, tmp_path):
-    if os.geteuid() != 0:
-        folder = tmp_path / "locked"
-        folder.mkdir(mode=0o555)
-        prefix: list[str] = []
-    else:
-        # permissions do not bind root: try as an unprivileged user
+@pytest.fixture
+def open_folder():
+    """A folder that every user can enter, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_folder_without_write_permission(tiny, open_folder):
+    source = Path(shutil.copy(tiny, open_folder / "tiny.mp4"))
+    source.chmod(0o644)
+    folder = open_folder / "locked"
+    folder.mkdir(mode=0o555)
+    prefix: list[str] = []
+    if os.geteuid() == 0:  # permissions do not bind root: try as an unprivileged user
         if shutil.which("setpriv") is None:
             pytest.skip("running as root and no setpriv to become another user")
         prefix = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-        folder = tmp_path / "locked"
-        folder.mkdir(mode=0o755)
-        readable = subprocess.run(
-            [
-                *prefix,
-                sys.executable,
-                "-c",
-                f"import vsr.cli.app, os; open({str(tiny)!r}); os.listdir({str(folder)!r})",
-            ],
-            capture_output=True,
-            cwd=os.getcwd(),
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        )
+        code = f"import vsr.cli.app, os; open({str(source)!r}); os.listdir({str(folder)!r})"
+        readable = subprocess.run([*prefix, sys.executable, "-B", "-c", code], capture_output=True)
         if readable.returncode != 0:
             pytest.skip("an unprivileged user cannot read this installation")
-    out = folder / "out.mp4"
     done = subprocess.run(
-        [*prefix, sys.executable, "-m", "vsr", "run", str(tiny), "-o", str(out)],
+        [*prefix, sys.executable, "-m", "vsr", "run", str(source), "-o", str(folder / "out.mp4")],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
         timeout=120,
     )
     lines = done.stderr.strip().splitlines()
-    assert done.returncode != 0
+    assert done.returncode == 4
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
     assert "locked" in lines[0]
-    assert not out.exists()
+    assert not any(folder.iterdir())
 
 
 @pytest.fixture

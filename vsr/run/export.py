@@ -164,7 +164,7 @@ class _Folder:
         self._path.chmod(0o755)
         self._exact: VideoWriter | None = None
         if canvas is not None:
-            (self._path / "frames").mkdir()
+            self._make("frames")
             if cfg.exact:
                 self._exact = self._exact_writer(canvas)
         self._cut_short = False
@@ -223,10 +223,10 @@ class _Folder:
     def finish(self, index: ExportIndex) -> None:
         """Write index and contact sheet, and give the folder its name."""
         model = f"{index.model['name']} · {index.model['scale']}x"
-        write_contact_sheet(self._path, self.faces, f"{self._info.path.name} · {model}")
-        index.write(self._path)
-        os.sync()  # all pictures at once: cheaper than one by one
         try:
+            write_contact_sheet(self._path, self.faces, f"{self._info.path.name} · {model}")
+            index.write(self._path)
+            os.sync()  # all pictures at once: cheaper than one by one
             if self._out.is_dir():
                 old = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.old", dir=self._out.parent))
                 self._out.replace(old / "x")
@@ -236,7 +236,7 @@ class _Folder:
                 self._path.replace(self._out)
         except OSError as error:
             reason = error.strerror or error
-            raise OutputError(f"{self._out}: cannot be placed ({reason})") from error
+            raise OutputError(f"{self._out}: cannot be written ({reason})") from error
 
     def _wanted(self, crop: FaceCrop) -> bool:
         track = crop.face.track_id
@@ -272,12 +272,19 @@ class _Folder:
         eyes = crop.face.box.width / self._per_eyes if self._per_eyes else None
         row = face_row(frame, number, crop, eyes)
         folder = f"faces/{crop.face.track_id:04d}"
-        (self._path / folder).mkdir(parents=True, exist_ok=True)
+        self._make(folder)
         pictures = {"lr": crop.lr, "bicubic": self._bicubic(crop.lr[None])[0], "sr": crop.sr}
         for kind, picture in pictures.items():
             row[kind] = f"{folder}/{number:08d}_{kind}.{self._cfg.format}"
             self._image(row[kind], picture)
         self.faces.append(row)
+
+    def _make(self, folder: str) -> None:
+        try:
+            (self._path / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{self._out}: cannot be written ({reason})") from error
 
     def _image(self, name: str, rgb: np.ndarray) -> None:
         write_image(self._path / name, rgb, sync=False)

@@ -106,10 +106,11 @@ def test_everything_can_be_reached_by_tab(made, show):
     assert {"range", "button", "checkbox", "SUMMARY", "A"} <= seen
 
 
-def test_dark_and_light_differ_and_text_stands_out_in_both(made, show):
+def test_dark_light_and_print_differ_and_text_stands_out(made, show):
     papers = []
-    for scheme in ("light", "dark"):
+    for scheme, media in (("light", "screen"), ("dark", "screen"), ("dark", "print")):
         page = show(made.path, scheme=scheme).page
+        page.emulate_media(media=media, color_scheme=scheme)
         script = """() => {
           const light = (c) => {
             const [r, g, b] = c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
@@ -135,9 +136,10 @@ def test_dark_and_light_differ_and_text_stands_out_in_both(made, show):
         paper, worst, count = page.evaluate(script)
         papers.append(paper)
         assert count > 40
-        assert worst >= 4.5, scheme  # WCAG 2.2, level AA
+        assert worst >= 4.5, (scheme, media)  # WCAG 2.2, level AA
     assert papers[0] > 0.8
     assert papers[1] < 0.05
+    assert papers[2] > 0.8
 
 
 @pytest.mark.parametrize("width", [320, PHONE, 768, DESKTOP])

@@ -4,7 +4,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from vsr.models.layers import BicubicUpsample, PixelShuffle, bicubic_phases, edge_pad
+from vsr.models.layers import (
+    BicubicUpsample,
+    BilinearDouble,
+    PixelShuffle,
+    bicubic_phases,
+    edge_pad,
+)
 
 
 def array(x: object) -> np.ndarray:
@@ -56,6 +62,16 @@ def test_phases_sum_to_one_and_mirror() -> None:
     phases = bicubic_phases(4)
     np.testing.assert_allclose(phases.sum(1), 1.0)
     np.testing.assert_allclose(phases, phases[::-1, ::-1], atol=1e-12)
+
+
+def test_bilinear_double_is_the_usual_one_at_any_size() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype(np.float32)
+    wanted = keras.layers.UpSampling2D(2, interpolation="bilinear")(x)
+    np.testing.assert_allclose(BilinearDouble()(x), wanted, atol=1e-6)
+    open_size = keras.Input((None, None, 3))
+    model = keras.Model(open_size, BilinearDouble()(open_size))
+    graph = tf.function(model, input_signature=[tf.TensorSpec((None, None, None, 3))])
+    np.testing.assert_allclose(graph(x), wanted, atol=1e-6)
 
 
 def test_edge_pad_is_numpys() -> None:

@@ -18,7 +18,9 @@ start_backend()
 import keras  # noqa: E402
 
 from vsr.models import network  # noqa: E402
+from vsr.models.generator import BRANCH_ENDS  # noqa: E402
 from vsr.models.network import GeneratorUpscaler, choose_precision, load_network  # noqa: E402
+from vsr.models.registry import build  # noqa: E402
 
 Make = Callable[..., GeneratorUpscaler]
 on_tensorflow = pytest.mark.skipif(
@@ -54,6 +56,25 @@ def test_sizes_are_padded_and_cut_again(tiny_network: Make, sides: tuple[int, in
     inner = np.s_[:, : max(2, 2 * sides[0] - 16), : max(2, 2 * sides[1] - 16)]
     if min(sides) > 16:
         assert np.abs(got[inner].astype(int) - want[inner].astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (13, 22)])
+def test_an_hourglass_runs_at_any_size(values: dict[str, Any], sides: tuple[int, int]) -> None:
+    shape = {
+        "scale": 4, "filters": 8, "blocks": 2, "head_kernel": 3, "normalisation": "none",
+        "activation": "relu", "upsampling": "direct", "image_skip": "bicubic",
+        "activation_out": "linear", "context": [6, 10], "decoder": [4], "polish": 4,
+    }  # fmt: skip
+    values |= {"scale": 4, "generator": shape, "multiple_of": 4}
+    model = build(spec := spec_from_dict(values, "test"))
+    for layer in BRANCH_ENDS:
+        kernel = model.get_layer(layer).kernel
+        kernel.assign(keras.random.normal(kernel.shape, stddev=0.05, seed=1))
+    upscaler = GeneratorUpscaler(model, spec)
+    batch = _noise(3, *sides)
+    high = upscaler(batch)
+    assert high.shape == (3, 4 * sides[0], 4 * sides[1], 3)
+    assert np.abs(upscaler(batch[1:2])[0].astype(int) - high[1].astype(int)).max() <= 1
 
 
 def test_large_batches_go_in_parts(tiny_network: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from vsr.core.errors import ModelError
-from vsr.models.layers import BicubicUpsample, PixelShuffle
+from vsr.models.layers import BicubicUpsample, BilinearDouble, PixelShuffle
 
 _CONTEXT_BLOCKS = 2
 """residual blocks at each size of the hourglass"""
@@ -85,7 +85,7 @@ def _context(config: GeneratorConfig, x: Any) -> Any:
     y = levels.pop()[1]
     for index in reversed(range(len(config.context))):
         channels, wide = levels.pop()
-        y = layers.UpSampling2D(2, interpolation="bilinear", name=f"context{index}_wide")(y)
+        y = BilinearDouble(name=f"context{index}_wide")(y)
         y = _conv(config, channels, config.kernel_size, f"context{index}_up_conv")(y)
         y = layers.Add(name=f"context{index}_add")([wide, y])
     return y

@@ -124,3 +124,28 @@ class BicubicUpsample(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="vsr")
+class BilinearDouble(keras.layers.Layer):
+    """Twice the size, bilinear with half-pixel centres, the edge pixel repeated.
+
+    `keras.layers.UpSampling2D` does the same, but not where a graph leaves the size open.
+    Input ``(B, H, W, C)``, output ``(B, 2*H, 2*W, C)``, same dtype.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        shape, channels = ops.shape(inputs), inputs.shape[-1]
+        before = ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
+        after = ops.concatenate([inputs[:, 1:], inputs[:, -1:]], axis=1)
+        x = ops.stack([0.75 * inputs + 0.25 * before, 0.75 * inputs + 0.25 * after], axis=2)
+        x = ops.reshape(x, (-1, 2 * shape[1], shape[2], channels))
+        before = ops.concatenate([x[:, :, :1], x[:, :, :-1]], axis=2)
+        after = ops.concatenate([x[:, :, 1:], x[:, :, -1:]], axis=2)
+        x = ops.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=3)
+        return ops.reshape(x, (-1, 2 * shape[1], 2 * shape[2], channels))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = input_shape
+        double = [None if side is None else 2 * side for side in (height, width)]
+        return (batch, *double, channels)

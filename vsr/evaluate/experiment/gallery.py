@@ -116,7 +116,7 @@ class Gallery:
                 sheet.paste(_fitted(picture, exact=column == 0), place)
             said = f"{s.picture or f'track {s.track}'}, {s.width_px:.0f} px wide"
             at = (6, _HEAD + row * _SIDE + 4)
-            draw.text(at, said, "white", font, stroke_width=2, stroke_fill="black")
+            draw.text(at, said, "white", font, stroke_width=1, stroke_fill="black")
         return np.asarray(sheet)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 
-from vsr.core.errors import DataError
+from vsr.core.errors import DataError, InputError
 from vsr.core.geometry import Box, Window
 from vsr.evaluate.experiment.results import Estimate, FaceRow, FrameRow, Results
 from vsr.evaluate.report.build import build_report
+from vsr.media.images import write_image
 
 MODELS = ("bicubic", "srresnet-x2")
 MEASURES = {
@@ -100,6 +102,7 @@ def results(frames: int = 40, **changes) -> Results:
         "faces": [face(m, i, t) for m in range(2) for i in range(frames) for t in range(2)],
         "frames": whole,
         "notices": [],
+        "pictures": [],
     }
     return Results(**{**fields, **changes})
 
@@ -155,6 +158,32 @@ def test_the_worst_face_comes_first(write, tmp_path):
 def test_filled_and_plain_frames_are_named(write, tmp_path):
     track = build_report(write(results()), tmp_path / "r.html").document.tracks[0]
     assert (track.filled_frames, track.plain_frames) == ("3–4", "9")
+
+
+def test_each_model_is_shown_beside_the_baseline_and_the_truth(write, tmp_path, show):
+    entry = {"track": 0, "frame": 5, "seconds": 5 / 30, "width_px": 44.0}
+    models = {m: f"pictures/{m}.png" for m in MODELS}
+    entry |= {"lr": "pictures/lr.png", "truth": "pictures/truth.png", "models": models}
+    folder = write(results(pictures=[entry]))
+    with pytest.raises(InputError, match=r"lr\.png: is missing"):
+        build_report(folder, tmp_path / "r.html")
+    (folder / "pictures").mkdir()
+    for value, (name, side) in enumerate(
+        (("lr", 40), ("truth", 80), ("bicubic", 80), ("srresnet-x2", 80))
+    ):
+        picture = np.full((side, side, 3), 50 * value, np.uint8)
+        write_image(folder / "pictures" / f"{name}.png", picture)
+    made = build_report(folder, tmp_path / "r.html")
+    first, second = made.document.tracks[0].pairs
+    assert (first.left, first.right) == ("bicubic", "srresnet-x2")
+    assert (second.left, second.right) == ("srresnet-x2", "truth")
+    assert first.after.uri == second.before.uri != first.before.uri
+    opened = show(made.path)
+    assert opened.unloaded() == []
+    buttons = opened.page.locator("[data-show]")
+    assert buttons.all_inner_texts() == ["bicubic | srresnet-x2", "srresnet-x2 | truth"]
+    buttons.nth(1).click()
+    assert opened.page.locator(".tag.right:visible").all_inner_texts() == ["truth"]
 
 
 def test_a_long_experiment_gives_a_small_page(write, tmp_path):

@@ -59,7 +59,7 @@ def test_the_source_is_not_needed(copied, tmp_path):
 def test_a_missing_picture_is_one_line(copied, tmp_path):
     for path in (copied / "faces").rglob("*_sr.png"):
         path.unlink()
-    with pytest.raises(InputError, match=r"_sr\.png: is missing from the export"):
+    with pytest.raises(InputError, match=r"_sr\.png: is missing"):
         build_report(copied, tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
 
@@ -70,7 +70,7 @@ def test_a_picture_outside_the_folder_is_refused(copied, tmp_path):
     for row in values["faces"]:
         row["sr"] = "../../secret.png"
     index.write_text(json.dumps(values))
-    with pytest.raises(DataError, match="outside its folder"):
+    with pytest.raises(DataError, match="outside the folder"):
         build_report(copied, tmp_path / "r.html")
 
 

@@ -112,7 +112,7 @@ def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
         filled=sample.filled,
         outcome=sample.outcome,
         deviation=sample.deviation,
-        shows="Left plain" if sample.outcome == "plain" else "Super-resolved",
+        right="Left plain" if sample.outcome == "plain" else "Super-resolved",
     )
 
 

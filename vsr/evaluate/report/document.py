@@ -41,8 +41,12 @@ class Pair:
     """"super-resolved" or "plain"; None where not known"""
     deviation: float | None = None
     """8-bit grey levels, as in `FaceCrop.deviation`"""
-    shows: str = "Super-resolved"
-    """what ``after`` is, in a word or two"""
+    left: str = "Source"
+    """what ``before`` is, in a word or two"""
+    right: str = "Super-resolved"
+    """what ``after`` is"""
+    name: str = ""
+    """what the pair is chosen by; empty: its time"""
 
 
 @dataclass(frozen=True, kw_only=True)

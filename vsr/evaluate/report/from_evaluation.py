@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vsr.core.config import to_toml
 from vsr.core.errors import DataError
-from vsr.core.progress import ProgressHook
+from vsr.core.progress import Progress, ProgressHook
 from vsr.core.types import Track
 from vsr.evaluate.experiment.results import FORMAT, KIND
 from vsr.evaluate.report import trust
@@ -20,11 +21,13 @@ from vsr.evaluate.report.document import (
     Line,
     Moment,
     Notice,
+    Pair,
     Poor,
     Table,
     TrackPart,
 )
-from vsr.evaluate.report.record import check_format, known_model, read_json
+from vsr.evaluate.report.pictures import Budget, encode
+from vsr.evaluate.report.record import check_format, known_model, picture_of, read_json
 from vsr.evaluate.report.words import number
 from vsr.models.spec import ModelSpec
 
@@ -48,19 +51,23 @@ def read_evaluation(path: Path, source: Path | None, progress: ProgressHook) -> 
         raise DataError(f"{path}: is no record of 'vsr evaluate'; give the metrics.json it wrote")
     check_format(values, path, "record", FORMAT)
     try:
-        return _document(values)
+        return _document(values, path.parent, progress)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: damaged ({error.__class__.__name__}: {error}); run 'vsr evaluate' again"
         ) from None
 
 
-def _document(values: Mapping[str, Any]) -> Document:
+def _document(values: Mapping[str, Any], folder: Path, progress: ProgressHook) -> Document:
     models = [str(m["name"]) for m in values["models"]]
     faces, frames = list(values["faces"]), list(values["frames"])
     spec = next((s for s in map(_spec, reversed(models)) if s is not None), None)
     times = [float(r["seconds"]) for r in [*faces, *frames]]
-    parts = _parts(values["tracks"], faces, models, spec)
+    pairs = _pairs(values, folder, progress)
+    parts = tuple(
+        replace(part, pairs=tuple(pairs[part.key]))
+        for part in _parts(values["tracks"], faces, models, spec)
+    )
     return Document(
         kind="Ground-truth experiment",
         subject=str(values["source"]["name"]),
@@ -77,6 +84,37 @@ def _document(values: Mapping[str, Any]) -> Document:
         settings=to_toml(_plain(values["settings"])),
         remarks=_remarks(values),
     )
+
+
+def _pairs(
+    values: Mapping[str, Any], folder: Path, progress: ProgressHook
+) -> dict[str, list[Pair]]:
+    """Of each track's pictured face: every model beside the baseline, and beside the truth."""
+    found: dict[str, list[Pair]] = defaultdict(list)
+    budget = Budget()
+    shown = [p for p in values.get("pictures", ()) if p["track"] is not None]
+    for done, entry in enumerate(shown):
+        lr, truth = (encode(picture_of(folder, entry[kind])) for kind in ("lr", "truth"))
+        made = {str(m): encode(picture_of(folder, file)) for m, file in entry["models"].items()}
+        base = next(iter(made))
+        sides = [(base, made[base], m, made[m]) for m in list(made)[1:]]
+        sides += [(m, made[m], "truth", truth) for m in list(made)[1:] or [base]]
+        for left, before, right, after in sides:
+            if budget.take(before) and budget.take(after):
+                pair = Pair(
+                    frame=entry["frame"],
+                    seconds=entry["seconds"],
+                    width_px=entry["width_px"],
+                    before=before,
+                    after=after,
+                    source=lr,
+                    left=left,
+                    right=right,
+                    name=f"{left} | {right}",
+                )
+                found[str(entry["track"])].append(pair)
+        progress(Progress("reading pictures", done + 1, len(shown), 0, "faces"))
+    return found
 
 
 def _spec(name: str) -> ModelSpec | None:

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vsr.core.config import to_toml
-from vsr.core.errors import DataError, InputError
+from vsr.core.errors import DataError
 from vsr.core.geometry import Box
 from vsr.core.progress import Progress, ProgressHook
 from vsr.evaluate.report import trust
@@ -23,9 +21,8 @@ from vsr.evaluate.report.parts import (
     version_facts,
     width_limits,
 )
-from vsr.evaluate.report.pictures import LOSSLESS, OVERVIEW_PX, Budget, eight_bit, encode
-from vsr.evaluate.report.record import known_model, read_tracks
-from vsr.media.images import read_image
+from vsr.evaluate.report.pictures import LOSSLESS, OVERVIEW_PX, Budget, encode
+from vsr.evaluate.report.record import known_model, picture_of, read_tracks
 from vsr.run.exportindex import FORMAT
 from vsr.run.record import read_record
 
@@ -156,7 +153,7 @@ class _Reader:
         return pairs
 
     def _pair(self, row: Row) -> Pair:
-        lr, bicubic, sr = (self._picture(row[kind]) for kind in ("lr", "bicubic", "sr"))
+        lr, bicubic, sr = (picture_of(self._folder, row[kind]) for kind in ("lr", "bicubic", "sr"))
         return Pair(
             frame=row["frame"],
             seconds=row["seconds"],
@@ -167,16 +164,8 @@ class _Reader:
             filled=row["filled"],
             outcome=row["outcome"],
             deviation=row["deviation"],
-            shows="Refused, not pasted" if row["outcome"] == "plain" else "Super-resolved",
+            right="Refused, not pasted" if row["outcome"] == "plain" else "Super-resolved",
         )
-
-    def _picture(self, name: str) -> np.ndarray:
-        path = self._folder / name
-        if not path.resolve().is_relative_to(self._folder.resolve()):
-            raise DataError(f"{self._path}: names a picture outside its folder: {name}")
-        if not path.is_file():
-            raise InputError(f"{path}: is missing from the export; put it back, or export again")
-        return eight_bit(read_image(path))
 
     def _overview(self) -> Overview | None:
         """The exported frame with the most faces, the largest ones of equals."""
@@ -188,7 +177,7 @@ class _Reader:
         if not known:
             return None
         number = max(known, key=lambda n: (len(at[n]), sum(r["width"] for r in at[n])))
-        rgb = self._picture(pictures[number]["picture"])
+        rgb = picture_of(self._folder, pictures[number]["picture"])
         scale = self._values["model"]["scale"]
         height, width = rgb.shape[:2]
         marks = tuple(

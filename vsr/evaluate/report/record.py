@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vsr.core.errors import DataError, InputError
+import numpy as np
+
+from vsr.core.errors import DataError, InputError, ModelError
 from vsr.core.types import Track
+from vsr.evaluate.report.pictures import eight_bit
 from vsr.faces.trackrecord import track_from_dict
+from vsr.media.images import read_image
 from vsr.models.registry import find_card, get_spec
 from vsr.models.spec import ModelSpec
 from vsr.run.manifest import FORMAT
@@ -83,10 +87,21 @@ def check_hash(path: Path, entry: Mapping[str, Any], what: str) -> None:
         )
 
 
+def picture_of(folder: Path, name: str) -> np.ndarray:
+    """A picture that a record in ``folder`` names: RGB ``(h, w, 3)`` uint8.
+
+    Raises InputError where it is missing or unreadable, DataError where it lies elsewhere.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{folder}: its record names a picture outside the folder: {name}")
+    if not path.is_file():
+        raise InputError(f"{path}: is missing; put it back, or run the command again")
+    return eight_bit(read_image(path))
+
+
 def known_model(name: str) -> tuple[ModelSpec | None, str]:
     """A model's spec and card (Markdown), where it is installed here."""
-    from vsr.core.errors import ModelError
-
     try:
         return get_spec(name), find_card(name) or ""
     except ModelError:

@@ -21,7 +21,7 @@ from vsr.media.process import FfmpegProcess, describe_exit, was_killed
 from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster
 
 _PTS, _RGB, _CANVAS = 0, 1, 2
-_SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
+SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
 """containers with an index; elsewhere a seek may land behind the keyframe that is needed"""
 _END_S = 1.0
 """damage within so many seconds (or 40 frames, what ffmpeg may be ahead of us) of the last
@@ -149,7 +149,7 @@ class VideoReader:
         self.close()
 
     def _start(self) -> FfmpegProcess:
-        seek = self._start_s if self.info.container in _SEEKABLE else None
+        seek = self._start_s if self.info.container in SEEKABLE else None
         grid = raster(self._scan.pts, self._keep) if self._scan.complete else None
 
         def build(fds: Sequence[int]) -> list[str]:

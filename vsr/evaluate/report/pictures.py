@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,8 @@ from PIL import Image
 
 from vsr.core.geometry import Box, Window
 from vsr.evaluate.report.document import Picture
-from vsr.media.decode import DecodeConfig
-from vsr.run.source import open_source, probe_source
+from vsr.media.decode import SEEKABLE, DecodeConfig
+from vsr.run.source import is_folder, open_source, probe_source
 
 OVERVIEW_PX = 1280
 """most pixels a side of a whole frame"""
@@ -29,7 +30,8 @@ _MARGIN = 0.14
 _TOLERANCE_S = 0.002
 """containers that count in milliseconds move a frame's time by up to half of one"""
 _SEEK_GAP_S = 10.0
-"""a gap between wanted frames from which seeking is cheaper than decoding through"""
+"""a gap between wanted frames from which seeking is cheaper than decoding through, where the
+container has an index"""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,8 @@ def frames_at(
     """
     cfg = DecodeConfig(fps="source", folder_fps=folder_fps)
     info = probe_source(path, cfg)
-    for group in _groups(sorted(set(seconds))):
+    cheap = info.container in SEEKABLE or is_folder(info)
+    for group in _groups(sorted(set(seconds)), _SEEK_GAP_S if cheap else math.inf):
         wanted = list(group)
         reader = open_source(
             info,
@@ -113,11 +116,11 @@ def encode(rgb: np.ndarray, *, most: int = _LARGEST) -> Picture:
     return Picture(uri=f"data:image/webp;base64,{text}", width=image.width, height=image.height)
 
 
-def _groups(times: list[float]) -> Iterator[list[float]]:
-    """Times with short gaps between them together."""
+def _groups(times: list[float], gap_s: float) -> Iterator[list[float]]:
+    """Times with gaps of at most ``gap_s`` between them together."""
     group: list[float] = []
     for time in times:
-        if group and time - group[-1] > _SEEK_GAP_S:
+        if group and time - group[-1] > gap_s:
             yield group
             group = []
         group.append(time)

@@ -45,6 +45,12 @@ def test_folders_and_names_are_kept(out):
     }
 
 
+def test_each_run_can_be_repeated_from_where_its_manifest_lies(vsr, out):
+    done = vsr("rerun", out / "hall/door/one.mp4.json")
+    assert done.code == 0, done.stderr
+    assert "one.mp4: the same file, byte for byte" in done.stdout
+
+
 def test_rows_say_what_became_of_each(videos, out):
     rows = rows_of(out)
     assert rows["hall/broken"]["status"] == "failed"

@@ -22,7 +22,7 @@ from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
 from vsr.media.folder import FolderReader, probe_folder
 from vsr.run.flow import Flow
-from vsr.run.manifest import Manifest
+from vsr.run.manifest import Manifest, path_from
 from vsr.run.recipe import Recipe
 from vsr.run.restore import FaceFinder, followed_faces, restore, super_resolved
 from vsr.run.sinks import canvas_format, open_sink
@@ -186,6 +186,9 @@ def make_video(
     if manifest.broken_at_s is not None:
         raise InputError(f"{job.source}: breaks off at {manifest.broken_at_s:.2f} s")
     name = f"{job.name}{job.suffix}"
+    here = "://" not in job.out and "://" not in job.root
+    seen = path_from((Path(job.out) / name).parent, source) if here else None
+    manifest.placed(Path(name).name, seen).write(out)
     beside = out.with_name(f"{out.name}.json")
     return Made(_video_row(job, manifest), {name: out, f"{name}.json": beside})
 

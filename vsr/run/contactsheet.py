@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-_CELL_PX = 144
+_CELL_PX = 192
 _GAP_PX = 6
 _TEXT_PX = 15
 _FACES = 3

@@ -59,15 +59,19 @@ def output_entry(result: EncodeResult) -> dict[str, Any]:
     }
 
 
+def path_from(folder: Path, path: Path) -> str:
+    """Where ``path`` lies as seen from ``folder``."""
+    try:
+        return os.path.relpath(path.resolve(), folder.resolve())
+    except ValueError:  # on another drive
+        return str(path.resolve())
+
+
 def source_entry(info: VideoInfo, folder: Path) -> dict[str, Any]:
     """What a record in ``folder`` says of a source: where it lies as seen from there, its hash."""
-    try:
-        path = os.path.relpath(info.path.resolve(), folder.resolve())
-    except ValueError:  # on another drive
-        path = str(info.path.resolve())
     return {
         "name": info.path.name,
-        "path": path,
+        "path": path_from(folder, info.path),
         "sha256": source_hash(info.path),
         "width": info.width,
         "height": info.height,
@@ -145,6 +149,18 @@ class Manifest:
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
             notices=[*report.notices, *(text for r in outputs for text in r.notices)],
+        )
+
+    def placed(self, name: str, source: str | None) -> Manifest:
+        """The record of a single output that was made elsewhere and is moved beside it.
+
+        name: its final file name. source: path of the source as seen from the final folder,
+        None where there is none.
+        """
+        return dataclasses.replace(
+            self,
+            outputs=[{**self.outputs[0], "name": name}],
+            source={**self.source, "path": source},
         )
 
     def to_dict(self) -> dict[str, Any]:

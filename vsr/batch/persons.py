@@ -16,7 +16,7 @@ from vsr.core.errors import DataError
 from vsr.core.geometry import Box
 from vsr.core.types import Face, FaceCrop, Frame, FrameCrops, FrameFaces
 from vsr.faces.annotations import AnnotatedFrame, SequenceAnnotations
-from vsr.faces.detail import added_detail
+from vsr.faces.detail import enlarged_window
 from vsr.media.images import write_image
 
 NumberOf = Callable[[Frame], int]
@@ -230,7 +230,7 @@ class FacePictures:
         """None where the crop's window does not hold the face."""
         x, y, side = self._square(box)
         window, scale = crop.window, self.scale
-        large = _whole_window(frame, crop, scale)
+        large = enlarged_window(frame, crop, scale)
         left, right = max(x, window.x), min(x + side, window.x + window.width)
         top, bottom = max(y, window.y), min(y + side, window.y + window.height)
         if left >= right or top >= bottom:
@@ -257,19 +257,3 @@ def safe_name(person: str) -> str:
     """An id from a label file as the name of one folder, whatever it holds."""
     plain = re.sub(r"[^A-Za-z0-9_-]", lambda m: f"%{ord(m.group(0)):02X}", person)
     return plain[:80] or "%"
-
-
-def _whole_window(frame: Frame, crop: FaceCrop, scale: int) -> np.ndarray:
-    """A crop's super-resolved picture, ``scale`` times its window, in the frame's dtype."""
-    assert crop.sr is not None
-    if not crop.resampled:
-        return crop.sr
-    window = crop.window.scaled(scale)
-    plain = cv2.resize(
-        frame.rgb[crop.window.slices],
-        (window.width, window.height),
-        interpolation=cv2.INTER_LANCZOS4,
-    )
-    peak = 255 if plain.dtype == np.uint8 else 65535
-    sharp = plain + added_detail(crop, crop.sr, frame.rgb, window) * peak
-    return np.clip(np.rint(sharp), 0, peak).astype(plain.dtype)

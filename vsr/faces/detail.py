@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from vsr.core.geometry import Window
-from vsr.core.types import FaceCrop
+from vsr.core.types import FaceCrop, Frame
 
 _LACK_SIGMA = 6.0
 """super-resolved pixels: neighbourhood in which detail is weighed"""
@@ -37,6 +37,28 @@ def added_detail(crop: FaceCrop, sr: np.ndarray, rgb: np.ndarray, window: Window
     ratio = np.sqrt(_local_power(there) / (_local_power(found) + _NO_DETAIL))
     found *= np.clip(_LACK_SLOPE * (_LACK_FROM - ratio), 0, 1)[..., None]
     return _resize(found, (window.width, window.height), cv2.INTER_CUBIC)
+
+
+def enlarged_window(frame: Frame, crop: FaceCrop, scale: int) -> np.ndarray:
+    """A judged crop's window as a viewer sees it: ``scale`` times as large, the frame's dtype.
+
+    Super-resolved where that was accepted (at full size also where the generator saw a reduced
+    crop), else plainly enlarged (Lanczos). No mask, no blending with the surroundings.
+    """
+    sr = crop.sr if crop.outcome == "super-resolved" else None
+    if sr is not None and not crop.resampled:
+        return sr
+    window = crop.window.scaled(scale)
+    plain = cv2.resize(
+        frame.rgb[crop.window.slices],
+        (window.width, window.height),
+        interpolation=cv2.INTER_LANCZOS4,
+    )
+    if sr is None:
+        return plain
+    peak = 255 if plain.dtype == np.uint8 else 65535
+    sharp = plain + added_detail(crop, sr, frame.rgb, window) * peak
+    return np.clip(np.rint(sharp), 0, peak).astype(plain.dtype)
 
 
 def _local_power(detail: np.ndarray) -> np.ndarray:

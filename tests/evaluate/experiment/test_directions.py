@@ -199,6 +199,8 @@ def test_identity_and_drift(trials: list[Trial], film: Film, through: Judged, of
     assert np.mean(of(judge, "same", "identity_from_lr")) < np.mean(
         of(judge, "stranger", "identity_from_lr")
     )
+    assert max(map(abs, of(judge, "same", "identity_excess"))) < 1e-6
+    assert np.mean(of(judge, "restless", "identity_excess")) > 0.05
     assert np.mean(of(judge, "same", "identity_spread")) < np.mean(
         of(judge, "restless", "identity_spread")
     )

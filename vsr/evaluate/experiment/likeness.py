@@ -62,7 +62,10 @@ class IdentityJudge:
     """Fills in the identity distances; the spread when the whole track is known (`finish`)."""
 
     distance: IdentityDistance = field(default_factory=IdentityDistance)
-    _tracks: dict[tuple[str, int], list[tuple[FaceRow, np.ndarray]]] = field(default_factory=dict)
+    _tracks: dict[tuple[str, int], list[tuple[FaceRow, np.ndarray, np.ndarray]]] = field(
+        default_factory=dict
+    )
+    """per model and track: the row, its descriptor and the truth's"""
 
     def add(
         self,
@@ -84,16 +87,24 @@ class IdentityJudge:
         for (row, _), vector in zip(results, vectors[2:], strict=True):
             row.values["identity"] = float(np.linalg.norm(vector - vectors[0]))
             row.values["identity_from_lr"] = float(np.linalg.norm(vector - vectors[1]))
-            row.values["identity_spread"] = None
+            row.values |= {"identity_spread": None, "identity_excess": None}
             if row.track is not None:
                 known = self._tracks.setdefault((row.model, row.track), [])
-                known.append((row, vector.astype(np.float32)))
+                known.append((row, vector.astype(np.float32), vectors[0].astype(np.float32)))
 
     def finish(self) -> None:
         """Distances to each track's mean."""
         for known in self._tracks.values():
             if len(known) < _MIN_TRACK:
                 continue
-            mean = np.mean([vector for _, vector in known], axis=0, dtype=np.float64)
-            for row, vector in known:
-                row.values["identity_spread"] = float(np.linalg.norm(vector - mean))
+            own = _spread([vector for _, vector, _ in known])
+            truth = _spread([vector for _, _, vector in known])
+            for (row, _, _), spread, floor in zip(known, own, truth, strict=True):
+                row.values["identity_spread"] = float(spread)
+                row.values["identity_excess"] = float(spread - floor)
+
+
+def _spread(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """Distance of each to their mean, float64 ``(N,)``."""
+    table = np.asarray(vectors, np.float64)
+    return np.linalg.norm(table - table.mean(axis=0), axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from batch_helpers import Outcome, command, environment
+
+BUCKET = "chokepoint-data"
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +65,32 @@ def short(fixture_script, tmp_path_factory) -> Path:
     names = ("P1E_S1_C1", "P1E_S1_C2", "P1E_S3_C2", "P2E_S1_C2.1")
     root = tmp_path_factory.mktemp("data") / "short"
     return fixture_script.build(root, names=names, frames=10)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An empty bucket on an S3 server of this machine; the environment leads there."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed (extra 's3')")
+    pytest.importorskip("flask_cors", reason="moto's server is not installed (extra 'test')")
+    pytest.importorskip("moto", reason="moto is not installed (extra 'test')")
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    with pytest.MonkeyPatch.context() as patch:
+        server.start()
+        try:
+            host, port = server.get_host_and_port()
+            for name, value in {
+                "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }.items():
+                patch.setenv(name, value)
+            s3fs.S3FileSystem.clear_instance_cache()
+            s3fs.S3FileSystem().mkdir(BUCKET)
+            yield f"s3://{BUCKET}"
+        finally:
+            server.stop()

@@ -21,12 +21,19 @@ class WorkOptions:
     """Where and how the jobs are done."""
 
     engine: str = "local"
+    """"local" or "ray" """
     workers: int | None = None
-    """None: as processors and memory allow"""
+    """None: as processors and memory, or the cluster, allow"""
     retries: int = 1
     """further attempts of a job whose worker died"""
     overwrite: bool = False
     """redo what was done with other settings or from another source"""
+    address: str | None = None
+    """Ray: of the cluster"""
+    cpus: float | None = None
+    """Ray: processors per worker, None: 2"""
+    gpus: float | None = None
+    """Ray: GPUs per worker, a fraction shares one; None: 0"""
 
 
 def do_jobs(
@@ -53,9 +60,19 @@ def make_engine(options: WorkOptions, keep_open: Sequence[int]) -> Engine:
 
     keep_open: file descriptors that live as long as any of its workers on this machine.
     """
+    if options.engine == "ray":
+        from vsr.batch.ray import RayEngine
+
+        return RayEngine(
+            options.workers, retries=options.retries, address=options.address,
+            cpus=2.0 if options.cpus is None else options.cpus, gpus=options.gpus or 0.0,
+        )  # fmt: skip
+    for name in ("address", "cpus", "gpus"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name}: is for --engine ray; got --engine {options.engine}")
     if options.engine == "local":
         return LocalEngine(options.workers, retries=options.retries, keep_open=keep_open)
-    raise UsageError(f"--engine: got '{options.engine}', wanted local")
+    raise UsageError(f"--engine: got '{options.engine}', wanted local or ray")
 
 
 def run_batch(

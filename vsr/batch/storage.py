@@ -84,7 +84,8 @@ class Storage(Protocol):
         ...
 
     def append_line(self, path: str, line: str) -> None:
-        """Add a line to a log."""
+        """Add a line to a log (in a bucket: an object below ``path`` of which a later one has a
+        later name)."""
         ...
 
     def size(self, path: str) -> int | None:
@@ -112,8 +113,12 @@ class Storage(Protocol):
 def open_storage(location: str) -> Storage:
     """The storage of a folder or URL. Raises UsageError on a scheme that is not known."""
     scheme, colon, _ = location.partition("://")
+    if colon and scheme == "s3":
+        from vsr.batch.bucket import BucketStorage
+
+        return BucketStorage(location)
     if colon and scheme != "file":
-        raise UsageError(f"{location}: got the scheme '{scheme}', wanted a folder")
+        raise UsageError(f"{location}: got the scheme '{scheme}', wanted a folder or s3://")
     return LocalStorage(Path(location.removeprefix("file://")))
 
 
@@ -300,6 +305,8 @@ class LocalStorage:
 def prepare_output(storage: Storage) -> None:
     """Make an output's root; raises OutputError where it can't be made or written to."""
     if not isinstance(storage, LocalStorage):
+        storage.write_text(f"{STATE}/probe", "")
+        storage.remove(f"{STATE}/probe")
         return
     try:
         storage.root.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsr.cli import batch_options as opts
 from vsr.cli import report as page
 from vsr.cli.common import fail, note, show_progress, state
 from vsr.core.errors import DataError, UsageError
@@ -19,6 +20,7 @@ _HELP = """Super-resolve every sequence of a data set, or every video below a fo
 - `vsr batch ChokePoint/ --dataset chokepoint --list`
 - `vsr batch ChokePoint/ -o out/ --dataset chokepoint --workers 4`
 - `vsr batch videos/ -o out/ --dataset videos`
+- `vsr batch s3://bucket/ChokePoint -o s3://bucket/out --engine ray --gpus 0.5 --workers 8`
 
 Run it again after an interruption: what is finished is skipped, the rest goes on.
 `out/summary.csv` has a row per sequence; a failed one has its reason there and does not stop
@@ -26,7 +28,6 @@ the others, but the exit code is not 0 then.
 """
 
 _RECIPES = {"chokepoint": "chokepoint", "videos": "restore"}
-_GROUP_WORK = "Work"
 _GROUP_SHOW = "What is shown"
 
 
@@ -68,18 +69,13 @@ def batch(
     unpack: Annotated[
         Path | None, typer.Option(help="Unpack ROOT's archives there first; else read in place.")
     ] = None,
-    engine: Annotated[str, typer.Option(help="local.", rich_help_panel=_GROUP_WORK)] = "local",
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes; as fit by default.", rich_help_panel=_GROUP_WORK),
-    ] = None,
-    retries: Annotated[
-        int, typer.Option(help="After a worker's death.", rich_help_panel=_GROUP_WORK)
-    ] = 1,
-    overwrite: Annotated[
-        bool,
-        typer.Option(help="Redo what has other settings or source.", rich_help_panel=_GROUP_WORK),
-    ] = False,
+    engine: opts.Engine = "local",
+    address: opts.Address = None,
+    workers: opts.Workers = None,
+    cpus: opts.Cpus = None,
+    gpus: opts.Gpus = None,
+    retries: opts.Retries = 1,
+    overwrite: opts.Overwrite = False,
     report: page.ReportOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON result.", rich_help_panel=_GROUP_SHOW)
@@ -94,6 +90,8 @@ def batch(
     state.debug = state.debug or debug
     if out is None and not listing:
         raise UsageError("-o: missing, wanted a folder for the results (or --list)")
+    if report is not None and out is not None and "://" in out:
+        raise UsageError("--report: needs the results in a folder; copy them, then 'vsr report'")
     from vsr.batch.driver import WorkOptions, do_jobs
     from vsr.batch.plan import BatchConfig, BatchRequest, plan, unpack_archives
     from vsr.batch.storage import open_storage
@@ -119,7 +117,7 @@ def batch(
         return
     for text in found.notices:
         note(text, quiet=quiet)
-    work = WorkOptions(engine, workers, retries, overwrite)
+    work = WorkOptions(engine, workers, retries, overwrite, address, cpus, gpus)
     renew = overwrite or page.renewable(report)
     page.claim(report, overwrite=renew)
     with show_progress(quiet=quiet or as_json) as progress:

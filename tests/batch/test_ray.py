@@ -1,0 +1,157 @@
+"""The Ray engine keeps the contract of engines, on a cluster of two nodes on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from batch_helpers import contents
+from engine_contract import EngineContract, jobs_for, silent
+
+from vsr.batch.ray import RayEngine
+from vsr.core.errors import UsageError, VsrError
+
+pytest.importorskip("ray", reason="Ray is not installed (extra 'ray')")
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+pytestmark = pytest.mark.timeout(900)
+_STORE = 80 << 20
+_HASTE = {  # a lost node is noticed in seconds
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
+}
+
+
+@contextlib.contextmanager
+def two_nodes() -> Iterator:
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": _STORE, "include_dashboard": False}
+    cluster = Cluster(
+        initialize_head=True, connect=False, head_node_args={**node, "_system_config": _HASTE}
+    )
+    try:
+        cluster.second = cluster.add_node(num_cpus=1, object_store_memory=_STORE)
+        cluster.wait_for_nodes()
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with two_nodes() as it:
+        yield it
+
+
+def workers(prefix: str = "ray::BatchWorker") -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            title = " ".join(child.cmdline())
+            if title.startswith(prefix) and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
+def busy() -> list[psutil.Process]:
+    """Workers that have a job: they are asked for progress all the time."""
+    return workers("ray::BatchWorker.run") + workers("ray::BatchWorker.progress")
+
+
+class TestRayEngine(EngineContract):
+    @pytest.fixture
+    def engine(self, cluster) -> RayEngine:
+        return RayEngine(2, address=cluster.address, cpus=1)
+
+    @pytest.fixture
+    def workers_left(self):
+        return lambda: len(workers())
+
+    def kill(self, engine: RayEngine) -> bool:
+        found = busy()
+        for worker in found[:1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
+        return bool(found)
+
+
+def test_all_room_of_the_cluster_is_used_by_default(cluster, short, tmp_path):
+    most = 0
+
+    def hook(_) -> None:
+        nonlocal most
+        most = max(most, len(workers()))
+
+    engine = RayEngine(address=cluster.address, cpus=1)
+    assert {r.status for r in engine.run(jobs_for(short, tmp_path), hook)} == {"ok"}
+    assert most == 2
+
+
+def test_what_no_node_has_is_told(cluster, short, tmp_path):
+    engine = RayEngine(address=cluster.address, cpus=1, gpus=0.5)
+    with pytest.raises(VsrError, match=r"no node of the cluster has 1 CPUs and 0\.5 GPUs"):
+        list(engine.run(jobs_for(short, tmp_path), silent))
+
+
+def test_a_node_stopped_half_way_costs_only_time(short, tmp_path):
+    from vsr.batch.runner import Runner
+
+    direct = Runner()
+    for job in jobs_for(short, tmp_path / "direct"):
+        assert direct.run(job, silent).status == "ok"
+    stopped: list[float] = []
+    with two_nodes() as cluster:
+        engine = RayEngine(2, address=cluster.address, cpus=1, retries=0)
+
+        def hook(_) -> None:
+            if not stopped and len(busy()) == 2:
+                stopped.append(time.monotonic())
+                cluster.remove_node(cluster.second, allow_graceful=False)
+
+        jobs = jobs_for(short, tmp_path / "ray")
+        rows = list(engine.run(jobs, hook))
+    assert stopped
+    assert {r.sequence: r.status for r in rows} == {j.name: "ok" for j in jobs}
+    assert max(r.attempts for r in rows) == 2
+    assert contents(tmp_path / "ray") == contents(tmp_path / "direct")
+
+
+def test_the_command_starts_ray_itself_and_gives_the_files_of_the_local_engine(
+    vsr, short, tmp_path
+):
+    one = ("batch", short, "--only", "P1E_S[13]_C2", "--model", "bicubic", "--scale", "2")
+    local = vsr(*one, "-o", tmp_path / "local", "--workers", "1", "--json")
+    ray = vsr(*one, "-o", tmp_path / "ray", "--engine", "ray", "--cpus", "1", "--workers", "1",
+              "--address", "local", "--json", timeout=600)  # fmt: skip
+    assert (local.code, ray.code) == (0, 0), local.stderr + ray.stderr
+    assert ray.json()["engine"] == "ray"
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local") != {}
+
+
+def test_an_address_where_nothing_answers_is_told(vsr, short, tmp_path):
+    done = vsr("batch", short, "-o", tmp_path, "--engine", "ray", "--address", "127.0.0.1:1")
+    assert done.code == 1
+    assert "127.0.0.1:1: no Ray cluster answers there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "--workers: got 0"),
+        ({"retries": -1}, "--retries: got -1"),
+        ({"cpus": 0.0}, "--cpus: got 0"),
+        ({"gpus": 1.5}, "--gpus: got 1.5"),
+    ],
+)
+def test_senseless_numbers_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        RayEngine(**options)

@@ -62,7 +62,7 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
     pairs, overview = cutter.cut(_choose(shown), overview_at, tracks)
     parts = tuple(track_part(t, _own(t, pairs), spec) for t in tracks)
     return Document(
-        kind="Restored video",
+        kind="Assembled video" if values.get("command") == "assemble" else "Restored video",
         subject=", ".join(p.name for p in outputs[:3]) + (" …" if len(outputs) > 3 else ""),
         summary=_summary(values, tracks),
         notices=tuple(_notices(values, tracks, spec, cutter.budget)),
@@ -158,6 +158,10 @@ def _facts(values: Mapping[str, Any], spec: ModelSpec | None) -> list[Facts]:
         rows += [("Result", str(entry.get("name"))), ("SHA-256", str(entry.get("sha256")))]
     rows.append(("Frames", f"{frames.get('decoded')} decoded, {frames.get('written')} written"))
     rows.append(("Faces", f"{values['faces']:,} in {trust.count(len(values['tracks']), 'track')}"))
+    if values.get("faces_from"):
+        rows.append(("Faces from", str(values["faces_from"])))
+    if values.get("recipe_sha256"):
+        rows.append(("Settings", f"SHA-256 {values['recipe_sha256']}"))
     rows.append(("Computed in", f"{values['seconds']:,.1f} s"))
     return [
         Facts(title="Files", rows=tuple(rows)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vsr.cli import evaluate_video
+from vsr.cli import evaluate_chokepoint, evaluate_video
 from vsr.cli.common import emit_json, note, show_progress
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ app = typer.Typer(
     "command is given as `./models`.",
 )
 app.command(_DEFAULT)(evaluate_video.video)
+app.command()(evaluate_chokepoint.chokepoint)
 
 
 @app.callback()

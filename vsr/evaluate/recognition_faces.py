@@ -38,7 +38,7 @@ _FACE_SIDE, _EYE_LINE = 2.3, 0.42
 """of the face box that eyes give, as everywhere in the batch"""
 _CHIP = 150
 """side of what dlib's network looks at, pixels"""
-_CHIP_EYES = ((34.10, 47.14), (112.92, 47.12))
+_CHIP_EYES = ((47.73, 47.14), (100.28, 47.12))
 """where dlib's chips (150 px, padding 0.25) have the middles of the eyes"""
 _FRAMES_AT_ONCE = 16
 _PASSAGE = re.compile(r"(P\d[EL]_S\d)_C\d")

@@ -16,7 +16,7 @@ HR_SIDE, LR_SIDE = 128, 64
 SCALE = HR_SIDE // LR_SIDE
 FACE_SIDE = 3.0
 """side of the square around a face, eye distances"""
-EYE_LINE = 0.4
+EYE_LINE = 0.36
 """how far down the square the eyes lie, 0 (top) to 1"""
 
 

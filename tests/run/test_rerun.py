@@ -86,6 +86,7 @@ def test_an_mp4_is_the_same_file(quick):
     report = rerun(quick)
     assert report.same
     assert report.outputs[0].file_same
+    assert rerun(quick.with_name("o.mp4")).manifest == str(quick)
 
 
 def test_another_result_is_noticed(quick):

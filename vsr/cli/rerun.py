@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
 
 def rerun(
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="OUTPUT.json, as 'vsr run' wrote it.")
+        Path,
+        typer.Argument(metavar="MANIFEST", help="OUTPUT.json of 'vsr run', or the output itself."),
     ],
     out: Annotated[
         Path | None,
@@ -76,7 +77,7 @@ def _verdict(output: OutputComparison) -> str:
         return f"the same file, byte for byte ({output.frames[1]} frames)"
     if output.pictures_same is None:
         how = "the same" if output.encoded_same else "not the same"
-        return f"pictures and times given to the encoder are {how}; the first file is not there"
+        return f"what the encoder got is {how}; the first file is not there as it was"
     pictures = (
         f"all {output.frames[1]} decoded pictures are the same"
         if output.pictures_same

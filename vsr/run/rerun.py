@@ -81,13 +81,14 @@ def rerun(
 ) -> RerunReport:
     """Repeat the run that a manifest describes and compare what comes out.
 
+    manifest: its path, or that of the output it describes.
     out: keep the repetition under this name; None: it is made in a folder of its own beside
     the manifest, compared, and removed. source: where the source lies, if it moved.
     The first run's output is compared picture by picture where it still lies beside its
     manifest unchanged; else the recorded hashes decide.
     Raises InputError, DataError where manifest, source or weights are not those of the run.
     """
-    path = manifest / "manifest.json" if manifest.is_dir() else manifest
+    path = _manifest_of(manifest)
     values = read_record(path, "manifest of 'vsr run'", FORMAT, _KEYS)
     _check(values, path)
     recipe = recorded_recipe(values, path)
@@ -111,6 +112,14 @@ def rerun(
         notices=notices,
         kept=str(out) if out is not None else None,
     )
+
+
+def _manifest_of(path: Path) -> Path:
+    """The manifest itself, where a folder or the output that it describes was named."""
+    if path.is_dir():
+        return path / "manifest.json"
+    beside = path.with_name(path.name + ".json")
+    return beside if beside.is_file() and path.suffix != ".json" else path
 
 
 def _check(values: dict[str, Any], path: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import vsr
+from vsr.batch.cluster import NAMED, alive, connected, parts_of, room, words
 from vsr.batch.job import EngineHook, Job, JobProgress, Row
 from vsr.core.errors import MissingDependencyError, UsageError, VsrError
 
@@ -29,8 +30,6 @@ _NODE_LOSSES = 8
 _PATIENCE_S = 900.0
 """how long a cluster may take to give the first worker, or one after all were lost"""
 _PROGRESS_WAIT_S = 10.0
-_OBJECT_STORE_BYTES = 100 << 20
-"""only jobs and rows pass through it"""
 
 
 class BatchWorker:
@@ -134,6 +133,8 @@ class RayEngine:
             raise UsageError(f"--cpus: got {cpus:g}, wanted more than 0")
         if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
             raise UsageError(f"--gpus: got {gpus:g}, wanted 0 to 1 or a whole number")
+        if address is not None and address not in NAMED:
+            parts_of(address)
         if importlib.util.find_spec("ray") is None:
             raise MissingDependencyError(
                 "--engine ray: Ray is not installed; pip install 'face-vsr[ray]'"
@@ -147,9 +148,9 @@ class RayEngine:
         """See `vsr.batch.job.Engine`. The longest jobs go first."""
         if not jobs:
             return
-        with _connected(self._address):
-            room = self.workers or _room(self._cpus, self._gpus)
-            crew = _Crew(min(room, len(jobs)), self._retries, self._cpus, self._gpus)
+        with connected(self._address):
+            count = self.workers or room(self._cpus, self._gpus)
+            crew = _Crew(min(count, len(jobs)), self._retries, self._cpus, self._gpus)
             with contextlib.closing(crew):
                 yield from crew.work(jobs, hook)
 
@@ -274,83 +275,20 @@ class _Crew:
         if task is None:
             self._failed_starts += not worker.node
             if self._failed_starts >= _START_ATTEMPTS:
-                raise VsrError(f"workers die before they can start ({_words(error)})")
+                raise VsrError(f"workers die before they can start ({words(error)})")
         else:
-            task.lost += not _alive(worker.node)
+            task.lost += not alive(worker.node)
             counted = task.attempts - task.lost
             if counted <= self._retries and task.lost <= _NODE_LOSSES:
                 tasks.appendleft(task)
             else:
                 times = f"{task.attempts} times" if task.attempts > 1 else "once"
-                reason = f"its worker died {times}, the last by {_words(error)}"
+                reason = f"its worker died {times}, the last by {words(error)}"
                 yield Row.failure(
                     task.job, f"{reason}; look for lack of memory", attempts=task.attempts
                 )
         if len(self._workers) < min(self._count, len(tasks)):
             self._start()
-
-
-@contextlib.contextmanager
-def _connected(address: str | None) -> Iterator[None]:
-    """A connection to the cluster that is asked for, or to one that is started here."""
-    import logging
-
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports home otherwise
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    try:
-        _connect(address, {"log_to_driver": False, "logging_level": logging.ERROR})
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _connect(address: str | None, quiet: dict[str, Any]) -> None:
-    import ray
-
-    wanted = address or os.environ.get("RAY_ADDRESS")
-    if wanted != "local":
-        try:
-            ray.init(address=address or "auto", **quiet)
-            return
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
-            if wanted:
-                raise VsrError(
-                    f"{wanted}: no Ray cluster answers there ({_words(error)}); "
-                    "see deploy/README.md"
-                ) from None
-    ray.init(
-        address="local", include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **quiet
-    )
-
-
-def _room(cpus: float, gpus: float) -> int:
-    """Workers that fit the cluster's nodes as they are. Raises VsrError where none does."""
-    import ray
-
-    count = 0
-    for node in ray.nodes():
-        has = node["Resources"] if node["Alive"] else {}
-        fits = has.get("CPU", 0.0) // cpus
-        if gpus:  # a worker's GPU, or its fraction, is on one device
-            each = 1 // gpus if gpus <= 1 else 1 / gpus
-            fits = min(fits, has.get("GPU", 0.0) * each)
-        count += int(fits)
-    if count == 0:
-        raise VsrError(
-            f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs; ask for less with "
-            "--cpus and --gpus, or say --workers N to have an autoscaling cluster grow"
-        )
-    return count
-
-
-def _alive(node: str) -> bool:
-    import ray
-
-    return any(n["NodeID"] == node and n["Alive"] for n in ray.nodes())
 
 
 def _everywhere(job: Job) -> Job:
@@ -365,11 +303,3 @@ def _everywhere(job: Job) -> Job:
 
 def _absolute(location: str) -> str:
     return location if "://" in location else str(Path(location).resolve())
-
-
-def _words(error: Exception) -> str:
-    """The telling part of Ray's long messages, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("class_name:", "actor_id:", "pid:",
-            "namespace:", "ip:", "The actor "))]  # fmt: skip
-    return " ".join(told or lines)[:300] or type(error).__name__

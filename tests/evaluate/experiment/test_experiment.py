@@ -252,6 +252,7 @@ def test_sources_that_have_nothing_to_measure(tmp_path: Path, folder: Path, reci
         ({"scale": 3}, "--scale: got 3"),
         ({"measures": ("fidelty",)}, "did you mean 'fidelity'"),
         ({"measures": ()}, "--measures: got none"),
+        ({"measures": ("stability",), "faces": True}, "face pictures have no motion"),
         ({"max_frames": -1}, "--max-frames: got -1"),
         ({"feature_every": 0}, "--feature-every: got 0"),
         ({"seed": -1}, "--seed: got -1"),

@@ -61,6 +61,8 @@ class ExperimentConfig:
                 raise UsageError(f"--measures: unknown '{name}'; {near(name, GROUPS)}")
         if not self.measures:
             raise UsageError(f"--measures: got none, wanted some of {', '.join(GROUPS)}")
+        if self.faces and set(self.measures) == {"stability"}:
+            raise UsageError("--measures stability: face pictures have no motion; measure others")
         for option, value, least in (
             ("--max-frames", self.max_frames, 0),
             ("--feature-every", self.feature_every, 1),

@@ -10,8 +10,11 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 
 
 def levels(results: Results) -> list[Level]:
-    """The tables that there are: face pictures have no frame around them."""
-    return ["face"] if results.source["kind"] == "faces" else ["face", "frame"]
+    """The tables that there are: face pictures, for one, have no frame around them."""
+    wanted: tuple[Level, ...] = (
+        ("face",) if results.source["kind"] == "faces" else ("face", "frame")
+    )
+    return [level for level in wanted if any(e.level == level for e in results.summary)]
 
 
 def caption(results: Results, level: Level) -> str:

@@ -208,6 +208,11 @@ def test_a_damaged_export_is_one_line_and_nothing_is_written(
     assert list(out.parent.iterdir()) == []
 
 
+def test_an_export_is_no_folder_of_frames(exported, tmp_path):
+    with pytest.raises(InputError, match="is an export of 'vsr frames'"):
+        restore(exported[0], tmp_path / "o.mp4", load_recipe("restore", QUICK))
+
+
 def test_the_source_is_checked(copy, tmp_path, face_clip):
     with pytest.raises(InputError, match="the source is not there; say where it is with --source"):
         assemble(copy, tmp_path / "a.mkv")

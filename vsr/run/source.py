@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vsr.core.color import PixelFormat
+from vsr.core.errors import InputError
 from vsr.core.types import Frame
 from vsr.core.video import VideoInfo
 from vsr.media.decode import DecodeConfig, DecodeReport, VideoReader
@@ -51,7 +52,14 @@ def probe_source(path: Path, cfg: DecodeConfig | None = None) -> VideoInfo:
 
     Raises InputError in one line for whatever is neither.
     """
-    return probe_folder(path, cfg) if path.is_dir() else probe(path)
+    if not path.is_dir():
+        return probe(path)
+    if (path / "index.json").is_file() and (path / "frames").is_dir():
+        raise InputError(
+            f"{path}: is an export of 'vsr frames', wanted a video or a folder of frames; "
+            f"give {path / 'frames'}, or make a video of it with 'vsr assemble'"
+        )
+    return probe_folder(path, cfg)
 
 
 def open_source(

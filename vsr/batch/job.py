@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 JobKind = Literal["chokepoint", "videos"]
 Status = Literal["ok", "failed"]
 FacesFrom = Literal["truth", "detect"]
+BatchProtocol = Literal["frames", "seed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from vsr.batch.job import Job, Row
 from vsr.batch.persons import FacePictures, Labels, Tally, given_faces
 from vsr.batch.plan import BatchConfig, recipe_of
 from vsr.batch.runner import Loaded, Made
+from vsr.batch.seedpairs import make_seed_pairs
 from vsr.batch.storage import Storage, open_storage
 from vsr.core.errors import DataError, InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook
@@ -65,9 +66,10 @@ def _make_sequence(
     job: Job, data: Storage, folder: Path, frames: Path, loaded: Loaded, progress: ProgressHook
 ) -> Made:
     cfg, recipe = BatchConfig(**job.settings["batch"]), recipe_of(job)
-    labels = None
-    if job.labels is not None:
-        labels = Labels(_annotations(job, data, folder), cfg.face_side, cfg.eye_line)
+    known = None if job.labels is None else _annotations(job, data, folder)
+    if cfg.protocol == "seed":
+        return make_seed_pairs(job, recipe, known, frames, folder, loaded, progress)
+    labels = None if known is None else Labels(known, cfg.face_side, cfg.eye_line)
     info = probe_folder(frames, recipe.decode)
     reader = FolderReader(
         info, scale=recipe.upscale.scale, canvas=canvas_format(info, recipe), cfg=recipe.decode

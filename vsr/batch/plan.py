@@ -12,7 +12,7 @@ from typing import Any
 
 from vsr.batch.archives import is_archive, unpack
 from vsr.batch.chokepoint import ChokePointSequence, Found, find
-from vsr.batch.job import FacesFrom, Job, JobKind
+from vsr.batch.job import BatchProtocol, FacesFrom, Job, JobKind
 from vsr.batch.storage import LocalStorage, Storage
 from vsr.core.errors import InputError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
@@ -40,7 +40,15 @@ class BatchConfig:
     """side of a person's face picture in eye distances (around a tracked face: times its width
     over ``face_side``)"""
 
+    protocol: BatchProtocol = "frames"
+    """ChokePoint: "frames": a video and the persons' faces; "seed": faces at the labelled eyes
+    brought to 128 pixels, reduced to 64, super-resolved and measured"""
+
     def __post_init__(self) -> None:
+        if self.protocol not in ("frames", "seed"):
+            raise UsageError(f"--protocol: got '{self.protocol}', wanted frames or seed")
+        if self.protocol == "seed" and self.faces != "truth":
+            raise UsageError("--protocol seed: cuts faces at labelled eyes; use --faces truth")
         if self.faces not in ("truth", "detect"):
             raise UsageError(f"--faces: got '{self.faces}', wanted truth or detect")
         if self.background < 0:
@@ -98,6 +106,10 @@ def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found,
             f"recipe {request.recipe.name}: got output '{request.recipe.output}', "
             "wanted 'frame'; choose another recipe"
         )
+    if request.batch.protocol == "seed" and (kind, request.recipe.upscale.scale) != (
+        "chokepoint", 2,
+    ):  # fmt: skip
+        raise UsageError("--protocol seed: wanted --dataset chokepoint and a model of scale 2")
     settings = settings_of(request.recipe, request.batch, kind)
     if kind == "videos":
         from vsr.batch.videos import plan_videos

@@ -63,6 +63,9 @@ def batch(
     background: Annotated[
         int, typer.Option(help="No faces are searched in frames with a smaller number.")
     ] = 100,
+    protocol: Annotated[
+        str, typer.Option(help="frames: videos and faces; seed: 128/64 pairs and PSNR, no videos.")
+    ] = "frames",
     labels: Annotated[
         str | None, typer.Option(help="Where the label files lie, if not below ROOT.")
     ] = None,
@@ -95,7 +98,7 @@ def batch(
     from vsr.batch.driver import WorkOptions, do_jobs
     from vsr.batch.plan import BatchConfig, BatchRequest, plan, unpack_archives
     from vsr.batch.storage import open_storage
-    from vsr.cli.batch_show import show_listing, show_summary
+    from vsr.cli.batch_show import show_listing, show_summary, write_tables
     from vsr.core.config import build
 
     recipe = _recipe(pipeline or _RECIPES.get(dataset, "restore"), sets or [], model, scale)
@@ -107,7 +110,11 @@ def batch(
             else open_storage(root),
             out=out or "",
             recipe=recipe,
-            batch=build(BatchConfig, {"faces": faces, "background": background}, "options"),
+            batch=build(
+                BatchConfig,
+                {"faces": faces, "background": background, "protocol": protocol},
+                "options",
+            ),
             only=tuple(only or ()),
             labels=open_storage(labels) if labels else None,
         )
@@ -123,7 +130,8 @@ def batch(
     with show_progress(quiet=quiet or as_json) as progress:
         summary = do_jobs(jobs, out, work, found.notices, progress)
     page.write(report, Path(out), None, overwrite=renew, quiet=quiet or as_json)
-    show_summary(summary, out, as_json=as_json, quiet=quiet)
+    table = write_tables(summary, out) if protocol == "seed" else None
+    show_summary(summary, out, as_json=as_json, quiet=quiet, protocol=table)
     if summary.failed:
         fail(f"{len(summary.failed)} of {len(summary.rows)} failed; see {out}/summary.csv")
         raise typer.Exit(DataError.exit_code)

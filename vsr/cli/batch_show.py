@@ -10,6 +10,7 @@ from vsr.cli.common import emit_json, note, one_line
 if TYPE_CHECKING:
     from vsr.batch.chokepoint import Found
     from vsr.batch.job import Job
+    from vsr.batch.seedtables import ProtocolRow
     from vsr.batch.summary import Summary
 
 _LISTING = ("sequence", "frames", "first", "last", "gaps", "persons", "faces", "missing")
@@ -74,10 +75,29 @@ def _listing_row(entry: dict[str, object]) -> list[str]:
     return ["" if values[c] is None else str(values[c]) for c in _LISTING]
 
 
-def show_summary(summary: Summary, out: str, *, as_json: bool, quiet: bool) -> None:
-    """What became of every sequence."""
+def write_tables(summary: Summary, out: str) -> list[ProtocolRow]:
+    """Sum the seed protocol's figures up and write them beside the summary."""
+    from vsr.batch.seedtables import protocol_rows, write_protocol
+    from vsr.batch.storage import open_storage
+
+    storage = open_storage(out)
+    table = protocol_rows(storage, summary.rows)
+    write_protocol(storage, table, summary.settings)
+    return table
+
+
+def show_summary(
+    summary: Summary,
+    out: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    protocol: list[ProtocolRow] | None = None,
+) -> None:
+    """What became of every sequence, and what the seed protocol came to."""
     if as_json:
-        emit_json(summary.to_dict())
+        extra = {} if protocol is None else {"protocol": [dataclasses.asdict(r) for r in protocol]}
+        emit_json({**summary.to_dict(), **extra})
         return
     if quiet:
         return
@@ -93,6 +113,10 @@ def show_summary(summary: Summary, out: str, *, as_json: bool, quiet: bool) -> N
         f"{out}: {totals['ok']} of {totals['sequences']} ok ({totals['kept']} from before), "
         f"{totals['frames']} frames, {totals['faces']} faces in {summary.seconds:.1f} s",
     )
+    if protocol:
+        from vsr.batch.seedtables import COLUMNS, cells
+
+        _table(COLUMNS, [cells(r) for r in protocol], f"{out}: protocol.csv, .json, .md")
 
 
 def _table(columns: tuple[str, ...], rows: list[list[str]], caption: str) -> None:

@@ -15,7 +15,7 @@ _TITLES = {
     "auc": "AUC ↑",
 }
 _COLOURS = {"hr": "#777777", "lr": "#d95f02", "bicubic": "#1b9e77"}
-_MORE = ("#7570b3", "#e7298a", "#1f78b4", "#a6761d")
+_MORE = ("#1f78b4", "#e7298a", "#7570b3", "#666600")
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 640, 480, 64, 24, 20, 56
 _LOWEST_FAR = 1e-4
 
@@ -126,7 +126,8 @@ def roc_svg(study: Study) -> str:
     for power in range(round(math.log10(_LOWEST_FAR)), 1):
         x = _x(10.0**power)
         parts.append(f'<path d="M{x:.1f} {_TOP}V{bottom}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">1e{power}</text>')
+        text = f"1e{power}" if power else "1"
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{text}</text>')
     for fifth in range(6):
         y = _y(fifth / 5)
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="#ddd"/>')
@@ -143,7 +144,8 @@ def roc_svg(study: Study) -> str:
         "true acceptance rate</text>"
     )
     for index, variant in enumerate(study.variants):
-        colour = _COLOURS.get(variant, _MORE[index % len(_MORE)])
+        others = [v for v in study.variants if v not in _COLOURS]
+        colour = _COLOURS.get(variant) or _MORE[others.index(variant) % len(_MORE)]
         parts.append(_path(study.curves[variant], colour))
         y = bottom - 14 - 20 * (len(study.variants) - 1 - index)
         parts.append(

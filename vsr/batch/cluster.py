@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ NAMED = ("local", "auto")
 _OBJECT_STORE_BYTES = 100 << 20
 """only jobs and rows pass through it"""
 _ANSWER_S = 10.0
+_LAST_SIGNS_S = 3.0
 
 
 @contextlib.contextmanager
@@ -100,10 +102,25 @@ def _times(part: float, whole: float) -> int:
 
 
 def alive(node: str) -> bool:
-    """Whether a node, by its id, still belongs to the cluster."""
+    """Whether a node, by its id, still belongs to the cluster.
+
+    A worker's end is told at once, its machine's only after missed heartbeats: so the node's own
+    port is asked too, for a few seconds, in which a node that is being stopped closes it.
+    """
     import ray
 
-    return any(n["NodeID"] == node and n["Alive"] for n in ray.nodes())
+    deadline = time.monotonic() + _LAST_SIGNS_S
+    while time.monotonic() < deadline:
+        there = [n for n in ray.nodes() if n["NodeID"] == node and n["Alive"]]
+        if not there:
+            return False
+        where = there[0]["NodeManagerAddress"], there[0]["NodeManagerPort"]
+        try:
+            socket.create_connection(where, timeout=_ANSWER_S).close()
+        except OSError:
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def words(error: Exception) -> str:

@@ -6,8 +6,9 @@ Four sequences in ChokePoint's layout, 800x600 JPEGs and XML labels. Where VSR_T
 ``celeba/`` and ``chokepoint/groundtruth/``, the persons are CelebA's validation identities (no
 model was trained on them), another photograph in every sequence, and eyes lie where, and as far
 apart as, real labels say. The photograph is brought to that size through a blur, a sensor's noise
-and JPEG. Else the persons are tints of astronaut.png (Eileen Collins, NASA, public domain) on
-places drawn at random. Seeded: the same pictures come out each time.
+and JPEG. Else the persons are distortions of astronaut.png (Eileen Collins, NASA, public domain) on
+places drawn at random: enough for tests, no faces to measure anything on. Seeded: the same
+pictures come out each time.
 """
 
 from __future__ import annotations
@@ -86,12 +87,20 @@ def _celeba(folder: Path, count: int) -> Iterator[list[Photo]]:
 
 
 def _tinted(count: int) -> Iterator[list[Photo]]:
-    picture = skimage.data.astronaut()
+    """Astronauts of other proportions: longer or shorter faces, every second one mirrored."""
     for index in range(count):
         tint = np.array(colorsys.hsv_to_rgb(index / count, 0.6, 1.0)) * 255
-        rgb = np.clip(picture * 0.55 + tint * 0.45, 0, 255).astype(np.uint8)
-        photo = rgb, ((198.0, 120.0), (245.0, 120.0)), ((222, 112), (58, 92))
-        yield [photo] * len(SEQUENCES)
+        rgb = np.clip(skimage.data.astronaut() * 0.75 + tint * 0.25, 0, 255).astype(np.uint8)
+        length = 0.7 + 0.8 * index / max(1, count - 1)
+        size = (512, round(512 * length))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        left, right, middle = 198.0, 245.0, 222
+        if index % 2:
+            rgb = np.ascontiguousarray(rgb[:, ::-1])
+            left, right, middle = 511 - right, 511 - left, 511 - middle
+        y = 120.0 * length
+        head = (middle, round(112 * length)), (58, round(92 * length))
+        yield [(rgb, ((left, y), (right, y)), head)] * len(SEQUENCES)
 
 
 # === places ===
@@ -116,7 +125,7 @@ def _real_places(data: Path, name: str) -> list[Eyes]:
 
 def _drawn_places(rng: np.random.Generator) -> list[Eyes]:
     places = []
-    for distance in rng.uniform(12, 50, 60):
+    for distance in rng.uniform(24, 60, 60):
         x, y = rng.uniform(100, 650), rng.uniform(100, 450)
         places.append(((round(x), round(y)), (round(x + distance), round(y))))
     return places

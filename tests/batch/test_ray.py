@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 
 import psutil
 import pytest
-from batch_helpers import contents
+from batch_helpers import FAST, command, contents, environment, rows_of
 from engine_contract import EngineContract, jobs_for, silent
 
 from vsr.batch.ray import RayEngine
@@ -49,6 +51,13 @@ def two_nodes() -> Iterator:
 def cluster():
     with two_nodes() as it:
         yield it
+
+
+@pytest.fixture(scope="module")
+def short(fixture_script, tmp_path_factory):
+    """Three sequences that take long enough to be disturbed: of 40, 28 and 21 frames."""
+    names = ("P1E_S1_C1", "P1E_S1_C2", "P1E_S3_C2")
+    return fixture_script.build(tmp_path_factory.mktemp("data") / "short", names=names)
 
 
 def workers(prefix: str = "ray::BatchWorker") -> list[psutil.Process]:
@@ -134,6 +143,40 @@ def test_the_command_starts_ray_itself_and_gives_the_files_of_the_local_engine(
     assert (local.code, ray.code) == (0, 0), local.stderr + ray.stderr
     assert ray.json()["engine"] == "ray"
     assert contents(tmp_path / "ray") == contents(tmp_path / "local") != {}
+
+
+def _is_agent(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return "Agent" in " ".join(process.cmdline())
+    return False
+
+
+def test_a_killed_driver_leaves_nothing_behind_and_the_rest_is_done_next(short, tmp_path):
+    from vsr.batch.runner import Runner
+
+    direct = Runner()
+    for job in jobs_for(short, tmp_path / "direct"):
+        assert direct.run(job, silent).status == "ok"
+    out = tmp_path / "ray"
+    line = command("batch", short, "-o", out, *FAST, "--engine", "ray", "--address", "local",
+                   "--cpus", "1", "--workers", "1", "--quiet")  # fmt: skip
+    first = subprocess.Popen(line, env=environment())
+    while not list(out.glob(".vsr/done/*.json")) and first.poll() is None:
+        time.sleep(0.05)
+    family = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    assert first.wait() == -signal.SIGKILL
+    family = [p for p in family if not _is_agent(p)]  # they notice some minutes later
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert not alive
+    finished = {p.name: p.stat().st_mtime_ns for p in out.glob(".vsr/done/*.json")}
+    assert subprocess.run(line, env=environment(), timeout=500, check=False).returncode == 0
+    rows = rows_of(out)
+    for name, when in finished.items():
+        if rows[name.removesuffix(".json")]["kept"]:
+            assert (out / ".vsr/done" / name).stat().st_mtime_ns == when
+    assert any(row["kept"] for row in rows.values())
+    assert contents(out) == contents(tmp_path / "direct")
 
 
 def test_an_address_where_nothing_answers_is_told(vsr, short, tmp_path):

@@ -30,7 +30,7 @@ def broken(fixture_script, tmp_path_factory) -> Path:
     for path in at["P1E_S3_C2"].glob("*.jpg"):  # not one readable frame
         path.write_bytes(b"no picture")
     for path in at["P1L_S1_C1"].glob("*.jpg"):  # the labels are of larger frames
-        small = cv2.resize(cv2.imread(str(path)), (240, 180))
+        small = cv2.resize(cv2.imread(str(path)), (64, 48))
         cv2.imwrite(str(path), small)
     odd = sorted(at["P2E_S1_C2.1"].glob("*.jpg"))[3]  # one frame of another size
     cv2.imwrite(str(odd), np.zeros((300, 400, 3), np.uint8))
@@ -46,7 +46,6 @@ def rows(vsr, broken, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     done = vsr("batch", broken, "-o", out, *FAST)
     assert done.code == 9
-    assert "4 of 9 failed" not in done.stderr
     assert "5 of 9 failed; see" in done.stderr
     found = rows_of(out)
     for name, row in found.items():
@@ -79,7 +78,7 @@ def test_a_frame_of_another_size_is_left_out(rows):
     ("name", "reason"),
     [
         ("P1E_S3_C2", "not one of its"),
-        ("P1L_S1_C1", "faces lie off the frames of 240x180"),
+        ("P1L_S1_C1", "64x48"),
         ("P2E_S1_C2.2", "not valid XML"),
         ("P2E_S3_C1.1", "the folder is empty"),
         ("P1L_S4_C1", "cannot be read to its end"),

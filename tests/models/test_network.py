@@ -77,6 +77,18 @@ def test_an_hourglass_runs_at_any_size(values: dict[str, Any], sides: tuple[int,
     assert np.abs(upscaler(batch[1:2])[0].astype(int) - high[1].astype(int)).max() <= 1
 
 
+def test_mirrored_it_does_not_know_left_from_right(tiny_network: Make) -> None:
+    plain, mirrored = tiny_network("float32"), tiny_network("float32", mirror=True)
+    batch = _noise(2, 24, 20)
+    flipped = np.ascontiguousarray(batch[:, :, ::-1])
+    both, turned = mirrored(batch).astype(int), mirrored(flipped)[:, :, ::-1].astype(int)
+    assert np.abs(both - turned).max() <= 1
+    one, other = plain(batch).astype(int), plain(flipped)[:, :, ::-1].astype(int)
+    assert np.abs(one - other).max() > 1
+    inside = (one > 0) & (one < 255) & (other > 0) & (other < 255)
+    assert np.abs(both - (one + other) / 2)[inside].max() <= 1
+
+
 def test_large_batches_go_in_parts(tiny_network: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     upscaler = tiny_network("float32")
     batch = _noise(6, 24, 24)

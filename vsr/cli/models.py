@@ -89,6 +89,9 @@ def add(
         str | None, typer.Option(help="What a user must know, e.g. 'research only'.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. 'CC0-1.0'.")] = None,
+    mirror: Annotated[
+        bool | None, typer.Option(help="Average with the mirrored picture's result: twice the work.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a model of this name.")] = False,
     as_json: _Json = False,
 ) -> None:
@@ -101,7 +104,7 @@ def add(
     more: dict[str, Any] = {}
     if comparison or figures:
         more = _measured(comparison or [], figures, name or read_export(run).name)
-    changes = {"name": name, "terms": terms, "licence": licence}
+    changes = {"name": name, "terms": terms, "licence": licence, "mirror": mirror}
     changes = {key: value for key, value in changes.items() if value is not None}
     spec = add_model(run, folder=to, overwrite=overwrite, changes=changes, **more)
     _added(spec, as_json)

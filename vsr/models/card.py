@@ -32,6 +32,7 @@ def render_card(spec: ModelSpec, comparison: str = "") -> str:
         f"| parameters | {spec.parameters:,} |",
         f"| input | RGB, {low:g} (black) to {high:g} (white), from {spec.min_side} pixels a side |",
         f"| trained on LR faces | {small} to {large} pixels wide |",
+        *(["| passes | two: the picture and its mirror image, averaged |"] if spec.mirror else []),
         f"| bfloat16 | {_error(spec.bfloat16_error)} |",
         f"| weights | `{spec.weights_file}`, SHA-256 `{spec.weights_sha256}` |",
         f"| generator | {', '.join(f'{k} {v}' for k, v in spec.generator.items())} |",

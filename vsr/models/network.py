@@ -151,8 +151,11 @@ class GeneratorUpscaler:
 
         def network(call: Callable[[Any], Any], pixels: Any, peak: Any) -> Any:
             self.traces += 1
-            values: Any = call(pixels / peak * (high - low) + low)
-            values = ops.cast(values, "float32")
+            lr = pixels / peak * (high - low) + low
+            values: Any = ops.cast(call(lr), "float32")
+            if self._spec.mirror:
+                mirrored: Any = ops.cast(call(ops.flip(lr, axis=2)), "float32")
+                values = (values + ops.flip(mirrored, axis=2)) / 2.0
             levels: Any = (values - low) * (peak / (high - low))
             return ops.round(ops.clip(levels, 0.0, peak))
 

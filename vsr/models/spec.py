@@ -67,6 +67,9 @@ class ModelSpec:
     """of the network's input and output: black and white"""
     min_side: int = 8
     """smallest LR width and height, pixels"""
+    mirror: bool = False
+    """enlarge the mirrored picture too and take the mean (self-ensemble, Lim et al., CVPRW 2017,
+    section 3.4, of the one symmetry that faces have): twice the work"""
     multiple_of: int = 1
     """LR width and height are padded to a multiple of this, pixels"""
     face_width_px: tuple[int, int] = (16, 200)
@@ -102,6 +105,7 @@ class ModelSpec:
         for name, least in (("min_side", 1), ("multiple_of", 1), ("parameters", 0)):
             value = getattr(self, name)
             _check(name, value, _whole(value) and value >= least, f"a whole number from {least}")
+        _check("mirror", self.mirror, isinstance(self.mirror, bool), "true or false")
         error = self.bfloat16_error
         _check("bfloat16_error", error, error is None or _number(error), "grey levels or null")
         for name in ("weights_file", "weights_sha256", "licence", "terms", "vsr_version"):

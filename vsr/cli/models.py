@@ -90,7 +90,7 @@ def add(
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. 'CC0-1.0'.")] = None,
     mirror: Annotated[
-        bool | None, typer.Option(help="Average with the mirrored picture's result: twice the work.")
+        bool | None, typer.Option(help="Average with the mirrored picture: twice the work.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a model of this name.")] = False,
     as_json: _Json = False,

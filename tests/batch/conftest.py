@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -89,6 +90,9 @@ def bucket() -> Iterator[str]:
                 "AWS_EC2_METADATA_DISABLED": "true",
             }.items():
                 patch.setenv(name, value)
+            # moto keeps its buckets for the life of the process, also those of an earlier module
+            reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+            urllib.request.urlopen(reset).close()
             s3fs.S3FileSystem.clear_instance_cache()
             s3fs.S3FileSystem().mkdir(BUCKET)
             yield f"s3://{BUCKET}"

@@ -134,3 +134,8 @@ def test_bad_folders_are_one_line(tmp_path):
         probe_folder(tmp_path)
     with pytest.raises(UsageError, match="folder_fps: got 'source'"):
         DecodeConfig(folder_fps="source")
+
+
+def test_a_stretch_without_pictures_is_told_as_such(folder):
+    with pytest.raises(InputError, match="no picture lies in the stretch asked for"):
+        list(FolderReader(probe_folder(folder), start_s=1000.0))

@@ -58,10 +58,12 @@ def test_add(user_models: Path, run_folder: Path, tmp_path: Path) -> None:
             "mine",
             "--licence",
             "MIT",
+            "--mirror",
             "--json",
         )
     )
-    assert (added["terms"], added["licence"]) == ("mine", "MIT")
+    assert (added["terms"], added["licence"], added["mirror"]) == ("mine", "MIT", True)
+    assert "its mirror image" in (tmp_path / "b.md").read_text()
     assert (added["name"], (tmp_path / "b.weights.h5").exists()) == ("b", True)
     with pytest.raises(ModelError, match="the name is taken"):
         _run("add", str(run_folder))

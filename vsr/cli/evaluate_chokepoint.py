@@ -61,10 +61,11 @@ def chokepoint(
     persons; and how many faces the detector finds in the empty first frames.
     """
     from vsr.core.config import build
-    from vsr.evaluate.recognition_files import claim_study, write_study
+    from vsr.evaluate.recognition_files import JSON, write_study
     from vsr.evaluate.recognition_study import StudyConfig, run_study
     from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
+    from vsr.run.output import claim_folder
 
     names = list(dict.fromkeys(model or ["auto"]))
     scales = (get_spec(name).scale for name in names if name != "auto")
@@ -80,7 +81,7 @@ def chokepoint(
     }
     cfg = build(StudyConfig, settings, "options")
     if out is not None:
-        claim_study(out, overwrite=overwrite)
+        claim_folder(out, JSON, overwrite=overwrite)
     options = {"scale": factor, "precision": precision, "device": device}
     configs = [build(UpscaleConfig, {"model": name, **options}, "options") for name in names]
     upscalers = [u for u in map(load_upscaler, configs) if u.name != "bicubic"]

@@ -75,10 +75,11 @@ def video(
     from vsr.core.config import build, parse_set
     from vsr.evaluate.experiment.config import GROUPS, ExperimentConfig, degradation
     from vsr.evaluate.experiment.experiment import run_experiment
-    from vsr.evaluate.experiment.files import claim_folder, write_results
+    from vsr.evaluate.experiment.files import JSON, write_results
     from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
     from vsr.run.heap import steady_heap
+    from vsr.run.output import claim_folder
     from vsr.run.recipe import load_recipe
 
     names = list(dict.fromkeys(model or ["auto"]))
@@ -110,7 +111,7 @@ def video(
         raise UsageError("--report: needs the experiment's folder too; add -o DIR")
     page.claim(report, overwrite=overwrite)
     if out is not None:
-        claim_folder(out, overwrite=overwrite)
+        claim_folder(out, JSON, overwrite=overwrite)
     options = {"scale": factor, "precision": precision, "device": device}
     configs = [build(UpscaleConfig, {"model": name, **options}, "options") for name in names]
     steady_heap()

@@ -150,6 +150,11 @@ class FolderReader:
         if self._skipped > _MOST_NOTICES:
             report.notices.append(f"{self._skipped} pictures were skipped in all")
         if not report.frames_kept:
+            if not self._pictures:
+                raise InputError(
+                    f"{info.path}: no picture lies in the stretch asked for, wanted times below "
+                    f"{info.duration_s:.2f} s; change start or end"
+                )
             raise InputError(f"{info.path}: not one of its pictures can be read; check the files")
 
     def close(self) -> None:

@@ -147,6 +147,11 @@ def build(spec: ModelSpec, dtype: Dtype = "float32") -> keras.Model:
         config = GeneratorConfig.from_dict(dict(spec.generator))
     except (ValueError, TypeError) as error:
         raise ModelError(f"model '{spec.name}': {error}") from None
+    if spec.multiple_of % config.multiple_of:
+        raise ModelError(
+            f"model '{spec.name}': multiple_of is {spec.multiple_of}, its generator wants a "
+            f"multiple of {config.multiple_of}; write the spec with 'vsr models add'"
+        )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
     try:

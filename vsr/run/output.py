@@ -34,6 +34,25 @@ def claim(source: Path, out: Path, *, overwrite: bool) -> None:
     check_writable(parent)
 
 
+def claim_folder(out: Path, record: str, *, overwrite: bool) -> None:
+    """Refuse early what would fail late, for a folder of results.
+
+    record: name of the file that says a folder holds such results.
+    Raises OutputError where ``out`` exists without ``overwrite`` or holds something else, or
+    where its parent is missing or cannot be written to.
+    """
+    if not out.parent.is_dir():
+        raise OutputError(f"-o {out}: the folder {out.parent} does not exist; create it first")
+    if out.exists():
+        if not out.is_dir():
+            raise OutputError(f"-o {out}: is not a folder; choose another name")
+        if any(out.iterdir()) and not (out / record).is_file():
+            raise OutputError(f"-o {out}: holds other files and no {record}; choose another folder")
+        if (out / record).is_file() and not overwrite:
+            raise OutputError(f"-o {out}: already exists; choose another name or add --overwrite")
+    check_writable(out if out.exists() else out.parent)
+
+
 def check_writable(folder: Path) -> None:
     """Raise OutputError where no file can be made in ``folder``."""
     try:

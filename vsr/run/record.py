@@ -14,19 +14,27 @@ from vsr.run.recipe import Recipe, override, recipe_from_dict
 from vsr.run.source import source_hash
 
 
-def read_record(path: Path, what: str, version: int, keys: Mapping[str, type]) -> dict[str, Any]:
-    """A JSON object of format ``version`` that holds ``keys``, each of its type.
-
-    what: the name of such a record, for messages. Raises InputError where the file cannot be
-    read, DataError where it is something else, of another version, or damaged.
-    """
+def read_object(path: Path, what: str) -> dict[str, Any]:
+    """A JSON object; raises InputError where unreadable, DataError where it is none."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:
         raise DataError(f"{path}: is no {what} (not JSON: {error})") from None
-    if not isinstance(values, dict) or "format" not in values or "vsr" not in values:
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: is no {what}, got a JSON {type(values).__name__}")
+    return values
+
+
+def read_record(path: Path, what: str, version: int, keys: Mapping[str, type]) -> dict[str, Any]:
+    """A JSON object of format ``version`` that holds ``keys``, each of its type.
+
+    what: the name of such a record, for messages. Raises InputError where the file cannot be
+    read, DataError where it is something else, of another version, or damaged.
+    """
+    values = read_object(path, what)
+    if "format" not in values or "vsr" not in values:
         raise DataError(f"{path}: is no {what}; give the file that vsr wrote")
     if values["format"] != version:
         raise DataError(

@@ -12,27 +12,9 @@ from vsr.core.errors import OutputError
 from vsr.evaluate.experiment.gallery import FOLDER, Gallery
 from vsr.evaluate.experiment.results import Results, recorded_path
 from vsr.evaluate.experiment.tables import markdown
-from vsr.run.output import check_writable, write_atomically
+from vsr.run.output import write_atomically
 
 JSON, CSV, TABLE = "metrics.json", "metrics.csv", "table.md"
-
-
-def claim_folder(out: Path, *, overwrite: bool) -> None:
-    """Refuse early what would fail late.
-
-    Raises OutputError where ``out`` exists without ``overwrite`` or is no folder of this kind,
-    or where its parent is missing or cannot be written to.
-    """
-    if not out.parent.is_dir():
-        raise OutputError(f"-o {out}: the folder {out.parent} does not exist; create it first")
-    if out.exists():
-        if not out.is_dir():
-            raise OutputError(f"-o {out}: is not a folder; choose another name")
-        if any(out.iterdir()) and not (out / JSON).is_file():
-            raise OutputError(f"-o {out}: holds other files, no experiment; choose another folder")
-        if (out / JSON).is_file() and not overwrite:
-            raise OutputError(f"-o {out}: already exists; choose another name or add --overwrite")
-    check_writable(out if out.exists() else out.parent)
 
 
 def write_results(results: Results, gallery: Gallery, source: Path, out: Path) -> Results:

@@ -14,8 +14,8 @@ from vsr.evaluate.report.from_evaluation import read_evaluation
 from vsr.evaluate.report.from_export import read_export
 from vsr.evaluate.report.from_run import read_run
 from vsr.evaluate.report.page import render
-from vsr.evaluate.report.record import read_json
 from vsr.run.output import check_writable, manifest_path, write_atomically
+from vsr.run.record import read_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def read_document(target: Path, source: Path | None, progress: ProgressHook) -> 
 
 def _reader(record: Path) -> Callable[[Path, Path | None, ProgressHook], Document]:
     """What reads this kind of record; a run's reader also says what is wrong with others."""
-    values = read_json(record, "record of a vsr command")
+    values = read_object(record, "record of a vsr command")
     if values.get("kind") == "evaluation":
         return read_evaluation
     if values.get("kind") == "export":

@@ -11,8 +11,9 @@ from vsr.core.errors import DataError
 from vsr.core.progress import ProgressHook
 from vsr.evaluate.report import trust
 from vsr.evaluate.report.document import Document, Facts, Notice, Table
-from vsr.evaluate.report.record import known_model, read_json
+from vsr.evaluate.report.record import known_model
 from vsr.evaluate.report.words import number
+from vsr.run.record import read_object
 
 _COLUMNS = {
     "Sequence": "sequence",
@@ -32,7 +33,7 @@ def read_batch(path: Path, source: Path | None, progress: ProgressHook) -> Docum
     path: its ``summary.json``. ``source`` and ``progress`` are not needed.
     Raises InputError where the file cannot be read, DataError where it is no such record.
     """
-    values = read_json(path, "summary of 'vsr batch'")
+    values = read_object(path, "summary of 'vsr batch'")
     try:
         return _document(values, path.resolve().parent.name)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

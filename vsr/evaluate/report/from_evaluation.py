@@ -27,9 +27,10 @@ from vsr.evaluate.report.document import (
     TrackPart,
 )
 from vsr.evaluate.report.pictures import Budget, encode
-from vsr.evaluate.report.record import check_format, known_model, picture_of, read_json
+from vsr.evaluate.report.record import check_format, known_model, picture_of
 from vsr.evaluate.report.words import number
 from vsr.models.spec import ModelSpec
+from vsr.run.record import read_object
 
 _MOST_POINTS = 400
 """of one curve; neighbours are averaged beyond"""
@@ -46,7 +47,7 @@ def read_evaluation(path: Path, source: Path | None, progress: ProgressHook) -> 
     path: its ``metrics.json``. ``source`` and ``progress`` are not needed.
     Raises InputError where the file cannot be read, DataError where it is no such record.
     """
-    values = read_json(path, "record of 'vsr evaluate'")
+    values = read_object(path, "record of 'vsr evaluate'")
     if values.get("kind") != KIND:
         raise DataError(f"{path}: is no record of 'vsr evaluate'; give the metrics.json it wrote")
     check_format(values, path, "record", FORMAT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,6 @@ from vsr.run.source import source_hash
 
 _KEYS = {"source": dict, "outputs": list, "model": dict, "frames": dict, "tracks": list,
          "recipe": dict, "faces": int, "seconds": float, "notices": list}  # fmt: skip
-
-
-def read_json(path: Path, what: str) -> dict[str, Any]:
-    """A JSON object; raises InputError where unreadable, DataError where it is none."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
-        raise DataError(f"{path}: is no {what} (not JSON: {error})") from None
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: is no {what}, got a JSON {type(values).__name__}")
-    return values
 
 
 def check_format(values: Mapping[str, Any], path: Path, what: str, wanted: int) -> None:

@@ -11,6 +11,7 @@ from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
+from vsr.faces.detections import DetectionRecord
 from vsr.faces.paste import verify
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
@@ -22,6 +23,7 @@ from vsr.run.output import claim
 from vsr.run.recipe import Recipe
 from vsr.run.sinks import canvas_format, open_sink
 from vsr.run.source import Source, open_source, probe_source
+from vsr.run.stretch import Stretch, by_segment
 
 _QUEUE_BYTES = 48 << 20
 """room of one queue; a frame of 800x600 with its canvas takes 4 MB"""
@@ -86,13 +88,18 @@ def restore(
 
 
 def followed_faces(
-    flow: Flow, reader: Source, find: FaceFinder, log: TrackLog
+    flow: Flow,
+    reader: Source,
+    find: FaceFinder,
+    log: TrackLog,
+    stretch: Stretch | None = None,
 ) -> Iterator[FrameFaces]:
     """Decode and find faces, each in its thread, which begin at once."""
     room = _room(reader.info)
     flow.on_stop(reader.close)
     frames = flow.stage("decode", reader, room)
-    return flow.stage("faces", log.faces(find(frames)), room)
+    found = (stretch or Stretch()).before_end(find(frames))
+    return flow.stage("faces", log.faces(found), room)
 
 
 def super_resolved(
@@ -102,19 +109,44 @@ def super_resolved(
     recipe: Recipe,
     info: VideoInfo,
     log: TrackLog,
+    stretch: Stretch | None = None,
 ) -> Iterator[FrameCrops]:
     """Cut the faces out, super-resolve them in a thread, and judge each against its evidence."""
-    cut = crop(followed, recipe.crop)
-    sharp = flow.stage("upscale", upscale(cut, upscaler, recipe.upscale), _room(info))
+    stretch = stretch or Stretch()
+    cut = stretch.inside(crop(followed, recipe.crop))
+    sharp = by_segment(
+        cut, stretch.segment_frames, lambda part: upscale(part, upscaler, recipe.upscale)
+    )
+    sharp = flow.stage("upscale", sharp, _room(info))
     return log.crops(verify(sharp, recipe.upscale.scale, recipe.paste))
 
 
-def face_finder(recipe: Recipe) -> FaceFinder:
-    """The stage that finds and follows faces as a recipe says; loads its detector."""
+def face_finder(
+    recipe: Recipe,
+    *,
+    stretch: Stretch | None = None,
+    frame_bytes: int = 0,
+    record: DetectionRecord | None = None,
+) -> FaceFinder:
+    """The stage that finds and follows faces as a recipe says; loads its detector.
+
+    record: detections of earlier frames, which are taken from there, and into which those of
+    later ones are written. frame_bytes: see `vsr.faces.track.track`.
+    """
+    stretch = stretch or Stretch()
     detector = make_detector(recipe.detect)
 
     def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
-        return track(detect(frames, detector, recipe.detect), recipe.track)
+        found = (
+            by_segment(
+                frames, stretch.segment_frames, lambda part: detect(part, detector, recipe.detect)
+            )
+            if record is None
+            else record.detect(
+                frames, stretch.segment_frames, lambda part: detect(part, detector, recipe.detect)
+            )
+        )
+        return track(found, recipe.track, frame_bytes=frame_bytes)
 
     return find
 

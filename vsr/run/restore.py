@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from vsr.core.color import PixelFormat
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
@@ -23,7 +24,7 @@ from vsr.run.output import claim
 from vsr.run.recipe import Recipe
 from vsr.run.sinks import canvas_format, open_sink
 from vsr.run.source import Source, open_source, probe_source
-from vsr.run.stretch import Stretch, by_segment
+from vsr.run.stretch import SEGMENT_FRAMES, Stretch, by_segment
 
 _QUEUE_BYTES = 48 << 20
 """room of one queue; a frame of 800x600 with its canvas takes 4 MB"""
@@ -124,7 +125,7 @@ def super_resolved(
 def face_finder(
     recipe: Recipe,
     *,
-    stretch: Stretch | None = None,
+    segment_frames: int = SEGMENT_FRAMES,
     frame_bytes: int = 0,
     record: DetectionRecord | None = None,
 ) -> FaceFinder:
@@ -133,22 +134,28 @@ def face_finder(
     record: detections of earlier frames, which are taken from there, and into which those of
     later ones are written. frame_bytes: see `vsr.faces.track.track`.
     """
-    stretch = stretch or Stretch()
     detector = make_detector(recipe.detect)
 
     def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
-        found = (
-            by_segment(
-                frames, stretch.segment_frames, lambda part: detect(part, detector, recipe.detect)
-            )
-            if record is None
-            else record.detect(
-                frames, stretch.segment_frames, lambda part: detect(part, detector, recipe.detect)
-            )
-        )
+        def stage(part: Iterable[Frame]) -> Iterator[FrameFaces]:
+            return detect(part, detector, recipe.detect)
+
+        if record is None:
+            found = by_segment(frames, segment_frames, stage)
+        else:
+            found = record.detect(frames, segment_frames, stage)
         return track(found, recipe.track, frame_bytes=frame_bytes)
 
     return find
+
+
+def frame_bytes(info: VideoInfo, canvas: PixelFormat | None, scale: int) -> int:
+    """Memory of a frame with its canvas, also where the reader leaves the canvas out."""
+    rgb = info.width * info.height * 3 * (2 if info.bit_depth > 8 else 1)
+    if canvas is None:
+        return rgb
+    samples = canvas.samples(info.width * scale, info.height * scale)
+    return rgb + samples * (2 if canvas.bit_depth > 8 else 1)
 
 
 def _room(info: VideoInfo) -> int:

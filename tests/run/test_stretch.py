@@ -48,8 +48,8 @@ def made(source, recipe, record, upscaler, first=0, end=None):
                 faces.append([(c.face, c.window, c.outcome, c.deviation) for c in item.crops])
                 yield item
 
-        for frame in paste(noted(), scale, recipe.paste):
-            found.append((frame.index, frame.pts, frame.canvas.buffer.copy()))
+        pasted = paste(noted(), scale, recipe.paste)
+        found.extend((f.index, f.pts, f.canvas.buffer.copy()) for f in pasted)
     return found, faces
 
 

@@ -65,7 +65,9 @@ class DetectionRecord:
                     yield item
 
     def _write(self, known: list[tuple[int, tuple[Face, ...]]]) -> None:
-        self.path.write_text("".join(_line(p, f) for p, f in known), encoding="utf-8")
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        partial.write_text("".join(_line(p, f) for p, f in known), encoding="utf-8")
+        partial.replace(self.path)
 
 
 def _line(pts: int, faces: Iterable[Face]) -> str:

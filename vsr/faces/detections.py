@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from vsr.core.errors import DataError
+from vsr.core.errors import DataError, OutputError
 from vsr.core.geometry import Box
 from vsr.core.types import Face, Frame, FrameFaces
 
@@ -18,24 +18,23 @@ class DetectionRecord:
     """The detections of a source's first frames, in a file that grows.
 
     A line holds a frame's pts and its faces as ``[x, y, width, height, confidence]``; numbers
-    come back bit for bit. A last line that was cut short counts as missing.
+    come back bit for bit. What follows a line that was cut short or damaged counts as missing:
+    a loss of power may leave such lines, and the faces can be found again.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> list[tuple[int, tuple[Face, ...]]]:
-        """(pts, faces) of each frame that is recorded whole. Raises DataError."""
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        """(pts, faces) of each frame that is recorded whole."""
+        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
         found = []
-        for number, line in enumerate(text.split("\n")[:-1], 1):
+        for line in text.split("\n")[:-1]:
             try:
                 pts, faces = json.loads(line)
                 found.append((int(pts), tuple(Face(Box(*f[:4]), f[4]) for f in faces)))
-            except (ValueError, TypeError, IndexError) as error:
-                raise DataError(
-                    f"{self.path}: line {number} is damaged ({error}); delete the file"
-                ) from None
+            except (ValueError, TypeError, IndexError):
+                break
         return found
 
     def detect(
@@ -54,20 +53,33 @@ class DetectionRecord:
             if frame.pts != pts:
                 raise DataError(
                     f"{self.path}: frame {frame.index} is recorded at {pts}, the source has it "
-                    f"at {frame.pts}; delete the file"
+                    f"at {frame.pts}; begin anew with --restart"
                 )
             yield FrameFaces(frame, faces)
-        with self.path.open("a", encoding="utf-8") as file:
-            for _, part in itertools.groupby(stream, key=lambda f: f.index // segment_frames):
-                for item in stage(part):
-                    file.write(_line(item.frame.pts, item.faces))
-                    file.flush()
-                    yield item
+        for _, part in itertools.groupby(stream, key=lambda f: f.index // segment_frames):
+            for item in stage(part):
+                self._append(_line(item.frame.pts, item.faces))
+                yield item
+
+    def _append(self, line: str) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise self._unwritable(error) from None
 
     def _write(self, known: list[tuple[int, tuple[Face, ...]]]) -> None:
         partial = self.path.with_name(f".{self.path.name}.partial")
-        partial.write_text("".join(_line(p, f) for p, f in known), encoding="utf-8")
-        partial.replace(self.path)
+        try:
+            partial.write_text("".join(_line(p, f) for p, f in known), encoding="utf-8")
+            partial.replace(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.path}: cannot be written ({error.strerror or error}); free some room"
+        )
 
 
 def _line(pts: int, faces: Iterable[Face]) -> str:

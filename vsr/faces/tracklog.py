@@ -178,20 +178,24 @@ class TrackLog:
     def crops(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         """Pass judged crops on and record what became of them."""
         for item in items:
-            for crop in item.crops:
-                if crop.face.track_id is None:
-                    continue
-                judged = self._judged.setdefault(crop.face.track_id, _Judged())
-                index = item.frame.index
-                judged.outcomes.add(index, (crop.outcome, crop.deviation))
-                if crop.outcome == "plain":
-                    judged.plain += 1
-                    judged.plain_frames.add(index)
-                sample = _sample(item.frame, crop)
-                judged.best.add(sample)
-                if crop.deviation is not None:
-                    judged.worst.add(sample)
+            self.note(item)
             yield item
+
+    def note(self, item: FrameCrops) -> None:
+        """Record what became of one frame's crops; frames come in order."""
+        for crop in item.crops:
+            if crop.face.track_id is None:
+                continue
+            judged = self._judged.setdefault(crop.face.track_id, _Judged())
+            index = item.frame.index
+            judged.outcomes.add(index, (crop.outcome, crop.deviation))
+            if crop.outcome == "plain":
+                judged.plain += 1
+                judged.plain_frames.add(index)
+            sample = _sample(item.frame, crop)
+            judged.best.add(sample)
+            if crop.deviation is not None:
+                judged.worst.add(sample)
 
     @property
     def tracks(self) -> tuple[Track, ...]:

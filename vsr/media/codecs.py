@@ -53,7 +53,8 @@ class EncodeConfig:
     pix_fmt: str = "yuv420p"
     """pixel format, or "source": the source's chroma resolution and depth (8 or 10 bit)"""
     part_frames: int = 250
-    """frames of one part of the video, 1 or more: what an interrupted run does again at most"""
+    """frames of one part of the video, 1 or more: what an interrupted run does again at most.
+    Detection and the batches of the network begin anew with each part too"""
     watermark: bool = False
     """write "super-resolved", the model and its scale into a corner of every picture"""
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from vsr.core.color import ColorSpec, PixelFormat
 from vsr.core.errors import FfmpegError, OutputError, UsageError
+from vsr.core.names import hidden_beside
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, choose_format
@@ -66,8 +67,8 @@ class VideoWriter:
     from; with start_s the file begins at 0, else it keeps the source's timestamps.
     frame_rate: nominal rate of the pictures (`VideoReader.frame_rate`, where a grid thinned
     them); None: the source's. tag: what was done, for the file's comment, behind the source's.
-    parts: folder that keeps finished parts, whatever happens; None: one that goes with the
-    writer. done: parts that lie there already: the next picture comes after them. on_part:
+    parts: folder, beside ``out``, that keeps finished parts whatever happens; None: one that
+    goes with the writer. done: parts that lie there already: the next picture comes after them. on_part:
     is told of each further part once it is safe on the disk.
 
     As a context manager it aborts on leaving, unless it was closed.
@@ -121,9 +122,9 @@ class VideoWriter:
             sample_aspect=info.sample_aspect,
             frame_rate=self._rate,
         )
-        self._partial = self._out.with_name(f".{self._out.stem}.partial{self._out.suffix.lower()}")
         self._own_folder = parts is None
-        self._folder = parts or self._out.with_name(f".{self._out.name}.partial.parts")
+        self._folder = parts or hidden_beside(self._out, ".partial")
+        self._partial = self._folder / f"whole.partial{self._out.suffix.lower()}"
         self._parts = list(done)
         self._on_part = on_part
         self._encoders: list[PartEncoder] = []

@@ -14,12 +14,10 @@ from typing import TypeVar
 
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.faces.track import TrackConfig
+from vsr.media.codecs import EncodeConfig
 
 T = TypeVar("T", FrameFaces, FrameCrops)
 In = TypeVar("In", Frame, FrameCrops)
-
-SEGMENT_FRAMES = 600
-"""frames after which detection and the batches of the network begin anew, in every run"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +28,9 @@ class Stretch:
     """index of the first frame, at the beginning of a segment"""
     end: int | None = None
     """index after the last frame, at the end of a segment; None: to the source's end"""
-    segment_frames: int = SEGMENT_FRAMES
-    """see `SEGMENT_FRAMES`; results are the same only where this is"""
+    segment_frames: int = EncodeConfig.part_frames
+    """frames after which detection and the batches of the network begin anew, in every run;
+    results are the same only where this is"""
 
     def __post_init__(self) -> None:
         if self.segment_frames < 1:

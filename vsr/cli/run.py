@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,7 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, show_progress, state
+from vsr.cli.common import INTERRUPTED, emit_json, fail, note, show_progress, state
 from vsr.core.errors import BrokenSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
 - `vsr run input.mp4 -o faces/ --pipeline crops`
 - `vsr run input.mp4 -o out.mp4 --report report.html`
+
+Interrupted, killed, or out of disk space? The same command goes on where it ended.
 
 Beside the output lies its manifest (`out.mp4.json`): settings, versions, tracks, timings.
 """
@@ -59,12 +63,20 @@ def run(
     crf: opt.Crf = None,
     preset: opt.Preset = None,
     watermark: opt.WatermarkOption = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--restart",
+            help="Go on where an interrupted run of the same command ended, or begin anew.",
+        ),
+    ] = True,
     report: page.ReportOption = None,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
     state.debug = state.debug or debug
+    from vsr.run.complete import complete
     from vsr.run.heap import steady_heap
     from vsr.run.recipe import with_output
     from vsr.run.restore import restore
@@ -91,11 +103,33 @@ def run(
             raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
         recipe = with_output(recipe, output)
     page.claim(report, overwrite=overwrite)
-    steady_heap()
-    with show_progress(quiet=quiet or as_json) as progress:
-        manifest = restore(source, out, recipe, overwrite=overwrite, progress=progress)
+    done = complete(source, out, recipe) if resume and not overwrite else None
+    if done is None:
+        steady_heap()
+        with show_progress(quiet=quiet or as_json) as progress, _told_if_interrupted(out):
+            manifest = restore(
+                source, out, recipe, overwrite=overwrite, restart=not resume, progress=progress
+            )
+    else:
+        manifest = done
+        text = f"{out}: is complete already, of the same input, weights and settings"
+        note(f"{text}; --overwrite makes it again", quiet=quiet)
     page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _report(manifest, out, as_json=as_json, quiet=quiet)
+
+
+@contextlib.contextmanager
+def _told_if_interrupted(out: Path) -> Iterator[None]:
+    """Say on Ctrl-C that finished parts are kept."""
+    from vsr.run.journal import journal_path
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not journal_path(out).exists():
+            raise
+        fail("interrupted; finished parts are kept, the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _report(manifest: Manifest, out: Path, *, as_json: bool, quiet: bool) -> None:

@@ -68,8 +68,8 @@ class VideoWriter:
     frame_rate: nominal rate of the pictures (`VideoReader.frame_rate`, where a grid thinned
     them); None: the source's. tag: what was done, for the file's comment, behind the source's.
     parts: folder, beside ``out``, that keeps finished parts whatever happens; None: one that
-    goes with the writer. done: parts that lie there already: the next picture comes after them. on_part:
-    is told of each further part once it is safe on the disk.
+    goes with the writer. done: parts that lie there already: the next picture comes after
+    them. on_part: is told of each further part once it is safe on the disk.
 
     As a context manager it aborts on leaving, unless it was closed.
     Raises UsageError on an unknown suffix or a codec that doesn't fit, OutputError where

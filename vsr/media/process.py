@@ -207,7 +207,7 @@ class FfmpegProcess:
         return condense(self.tail)
 
     def _wait_for(self, fd: int, event: int) -> None:
-        """Block until ``fd`` is ready, emptying stderr meanwhile. Raises FfmpegError if it hangs."""
+        """Block until ``fd`` is ready, emptying stderr. Raises FfmpegError if ffmpeg hangs."""
         watch = StallWatch(self.pid)
         poller = select.poll()
         poller.register(fd, event)

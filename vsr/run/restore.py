@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from vsr.core.color import PixelFormat
-from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
 from vsr.faces.crop import crop
@@ -101,7 +101,7 @@ def _restore(
     reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode, first=first)
     frames_written, faces = first, journal.faces if journal else 0
     if first:
-        progress(Progress("resuming", first, reader.expected_frames, faces))
+        progress(Progress(RESUMING, first, reader.expected_frames, faces))
     with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate, journal) as sink:
         followed = followed_faces(flow, reader, finder, log, stretch)
         upscaler = upscaler or load_upscaler(recipe.upscale)  # while the first frames are decoded

@@ -103,6 +103,8 @@ class VideoReader:
         self._start_s = start_s
         self._stop_at = end
         self._canvas_from = self._canvas_start(first)
+        if self._canvas_from is not None and self._canvas_from > times[-1]:
+            self._canvas = None  # not one is wanted, and ffmpeg fails where an output stays empty
         self._damage = DamageLog()
         self._process: FfmpegProcess | None = None
         self._closed = False

@@ -134,7 +134,7 @@ def parse_set(assignment: str) -> tuple[str, str, Any]:
         raise UsageError(f"--set: got '{assignment}', wanted TABLE.KEY=VALUE, e.g. crop.margin=0.4")
     try:
         value = tomllib.loads(f"v = {text.strip()}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # TOMLDecodeError, and e.g. a number of 5,000 digits
         value = text.strip()
     return table, key, value
 
@@ -145,7 +145,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"recipe {path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits
         raise UsageError(f"recipe {path}: not valid TOML ({error})") from error
 
 

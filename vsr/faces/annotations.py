@@ -129,7 +129,7 @@ def parse_annotations(data: bytes, where: str) -> SequenceAnnotations:
     reader = _Reader(where)
     try:
         reader.parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # also: an unknown encoding
         raise DataError(f"{where}: not valid XML ({error}); get the file again") from error
     return reader.result()
 

@@ -18,7 +18,7 @@ from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
-from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster
+from vsr.media.timeline import average_rate, first_tick, keep_on_grid, parse_fps, raster
 
 _PTS, _RGB, _CANVAS = 0, 1, 2
 SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
@@ -115,7 +115,7 @@ class VideoReader:
         span = (int(kept[-1]) - int(kept[0])) * self.info.time_base
         if self._keep.all() or span <= 0:
             return self.info.frame_rate
-        return ((len(kept) - 1) / span).limit_denominator(1001)
+        return average_rate(len(kept), span)
 
     def number_of(self, frame: Frame) -> int:
         """The place of a frame among all that the grid keeps, also where a window cuts."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import shutil
+import subprocess
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -264,6 +267,36 @@ class Markers(Kind):
         return "" if standing in wanted else f"standing {standing!r}"
 
 
+class Misbehaving(Kind):
+    """Breaks the rule that the input names: shows that the lab sees it."""
+
+    def act(self, seed: str, data: bytes) -> str:
+        from vsr.core.errors import InputError
+
+        rule = data.decode()
+        if rule == "hang":
+            time.sleep(1000)
+        elif rule == "crash":
+            os.abort()
+        elif rule == "traceback":
+            return str({}["missing"])
+        elif rule == "memory":
+            held = bytearray(b"x") * (600 << 20)
+            time.sleep(0.5)
+            return "" if held else "nothing"
+        elif rule == "process":
+            subprocess.Popen(["sleep", "30"])
+        elif rule == "leftover":
+            (self.room / "out.mp4").write_bytes(b"half a video")
+            raise InputError("refused")
+        elif rule == "unplayable":
+            (self.room / "out.mp4").write_bytes(b"half a video")
+            return "the output does not play"
+        elif rule == "refused":
+            raise InputError("one line")
+        return ""
+
+
 def unsound(out: Path, manifest: Manifest) -> str:
     """What is wrong with a finished video, judged by PyAV and by its manifest; '' if nothing."""
     record = out.with_name(f"{out.name}.json")
@@ -299,5 +332,6 @@ KINDS: dict[str, type[Kind]] = {
     "report": Reports,
     "dataset": Datasets,
     "marker": Markers,
+    "misbehaving": Misbehaving,
 }
-TEXT_KINDS = tuple(name for name in KINDS if name != "video")
+TEXT_KINDS = tuple(name for name in KINDS if name not in ("video", "misbehaving"))

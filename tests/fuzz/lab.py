@@ -90,8 +90,12 @@ class Lab:
     kind: a name of `tests.fuzz.kinds.KINDS`. seeds: folder of `tests.fuzz.seeds`.
     """
 
-    def __init__(self, kind: str, seeds: Path) -> None:
+    def __init__(
+        self, kind: str, seeds: Path, *, time_s: float = TIME_S, memory_mib: float = MEMORY_MIB
+    ) -> None:
         self._kind = kind
+        self._time_s = time_s
+        self._memory_mib = memory_mib
         self._seeds = seeds
         self._folder = tempfile.TemporaryDirectory(prefix="vsr-fuzz-")
         self._child: subprocess.Popen[bytes] | None = None
@@ -126,13 +130,15 @@ class Lab:
         if answer is None:
             code = child.poll()
             self._stop()
-            what = f"no answer after {TIME_S:g} s" if code is None else f"worker died ({code})"
+            what = (
+                f"no answer after {self._time_s:g} s" if code is None else f"worker died ({code})"
+            )
             error = "hang" if code is None else "crash"
             return Verdict(
                 status="fault", detail=what, error=error, seconds=seconds, peak_mib=peak_mib
             )
         verdict = Verdict(**answer, seconds=seconds, peak_mib=peak_mib)
-        if peak_mib > MEMORY_MIB:
+        if peak_mib > self._memory_mib:
             self._stop()  # so that the next input begins small
             return Verdict(
                 status="fault",
@@ -148,7 +154,7 @@ class Lab:
     ) -> tuple[dict[str, Any] | None, int]:
         """The worker's answer (None: none came in time), and the most memory that was seen."""
         text, peak = b"", 0
-        while time.monotonic() - started < TIME_S:
+        while time.monotonic() - started < self._time_s:
             ready, _, _ = select.select([self._answers], [], [], _LOOK_EVERY_S)
             peak = max(peak, sample(child.pid).resident)
             if ready:

@@ -186,7 +186,7 @@ def _exports(folder: Path) -> dict[str, bytes]:
         from vsr.run.export import export
 
         room.mkdir(exist_ok=True)
-        export(face_clip(room / "in.mp4", 3), room / "look", cheap_recipe())
+        export(face_clip(room / "look.mp4", 3), room / "look", cheap_recipe())
     return {"index.json": (room / "look" / "index.json").read_bytes()}
 
 

@@ -81,7 +81,10 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UsageError(f"{where}: got {str(value)[:20]}…, wanted a number") from None
     if isinstance(hint, type) and isinstance(value, hint):
         if isinstance(value, bool) and hint is not bool:
             raise UsageError(f"{where}: got {value!r}, wanted {_name(hint)}")

@@ -30,6 +30,7 @@ FRAME_NAME = re.compile(r"(\d{8})\.jpe?g", re.IGNORECASE)
 """a frame of a sequence: its number in eight digits"""
 
 _MAX_BYTES = 64 << 20
+_FARTHEST_PX = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class _Reader:
             point = Point(float(attributes["x"]), float(attributes["y"]))
         except (KeyError, ValueError):
             point = Point(math.nan, math.nan)
-        if not (math.isfinite(point.x) and math.isfinite(point.y)):
+        if not (abs(point.x) <= _FARTHEST_PX and abs(point.y) <= _FARTHEST_PX):  # NaN is not
             raise self._fault(f"{tag}: got {attributes}, wanted numbers x and y in pixels")
         return point
 

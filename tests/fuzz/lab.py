@@ -138,6 +138,8 @@ class Lab:
                 status="fault", detail=what, error=error, seconds=seconds, peak_mib=peak_mib
             )
         verdict = Verdict(**answer, seconds=seconds, peak_mib=peak_mib)
+        if verdict.error == "leak":
+            self._stop()
         if peak_mib > self._memory_mib:
             self._stop()  # so that the next input begins small
             return Verdict(

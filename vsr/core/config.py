@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import tomllib
 import types
@@ -39,7 +40,7 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, base: T | None = N
     """
     if not isinstance(table, Mapping):
         raise UsageError(f"{where}: got {table!r}, wanted a table of keys")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in table.items():
@@ -50,6 +51,9 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, base: T | None = N
         return dataclasses.replace(base, **values) if base is not None else cls(**values)  # type: ignore[type-var]
     except (ValueError, TypeError) as error:
         raise UsageError(f"{where}: {error}") from error
+
+
+_hints = functools.cache(typing.get_type_hints)
 
 
 def _coerce(value: Any, hint: Any, where: str) -> Any:

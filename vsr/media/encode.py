@@ -207,7 +207,9 @@ class VideoWriter:
             while self._encoders:
                 self._complete_oldest()
             self._join(end_s)
-            self._check_times()
+            if not self._times_are_right():
+                self._join(end_s, late_decoding=True)
+                self._check_times()
             self._place()
         finally:
             self.abort()
@@ -300,7 +302,7 @@ class VideoWriter:
             self._shift = first_pts
             self._shift_s = first_pts * self._info.time_base
 
-    def _join(self, end_s: float | None) -> None:
+    def _join(self, end_s: float | None, *, late_decoding: bool = False) -> None:
         """Copy the parts and the source's streams into the container."""
         last = self._parts[-1].pts[-1] - self._shift
         tb = self._info.time_base
@@ -319,6 +321,7 @@ class VideoWriter:
             end_s=end,
             free_titles=self._free_titles,
             comment=self._comment,
+            late_decoding=late_decoding,
         )
         process = self._joining = FfmpegProcess(lambda _: arguments, stdin=True)
         try:
@@ -331,6 +334,13 @@ class VideoWriter:
             raise failure(self._out, code, process)
 
     def _check_times(self) -> None:
+        if not self._times_are_right():
+            raise FfmpegError(
+                f"{self._out}: pictures came out at other times than they went in; nothing was "
+                "kept, please report this with the file's details"
+            )
+
+    def _times_are_right(self) -> bool:
         """Every picture's time in the finished file, by its packets, against what was asked."""
         scan = scan_packets(self._partial, 0, self._container.muxer)
         tb = self._info.time_base
@@ -339,11 +349,7 @@ class VideoWriter:
         got = scan.pts * ratio.denominator
         aim = wanted * ratio.numerator
         # a container with coarser ticks (Matroska's milliseconds) rounds to the nearest
-        if len(got) != len(aim) or np.any(2 * np.abs(got - aim) > ratio.denominator):
-            raise FfmpegError(
-                f"{self._out}: {len(got)} pictures came out at other times than the {len(aim)} "
-                "that went in; nothing was kept, please report this with the file's details"
-            )
+        return len(got) == len(aim) and not np.any(2 * np.abs(got - aim) > ratio.denominator)
 
     def _place(self) -> None:
         """Sync the finished file and give it its name."""

@@ -20,6 +20,9 @@ from vsr.media.timeline import first_tick
 _NO_STREAM = "99999?"
 """maps nothing, yet makes the source an input that metadata and chapters are taken from"""
 
+_MOST_DELAY = 16
+"""pictures that any of the codecs may hold back to put them in order"""
+
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """an mp4's description of itself, which would be a lie in another file"""
 
@@ -60,6 +63,7 @@ def join_arguments(
     end_s: Fraction | None = None,
     free_titles: bool = False,
     comment: str | None = None,
+    late_decoding: bool = False,
 ) -> list[str]:
     """ffmpeg's arguments to copy the joined parts on stdin into ``out``, the source beside them.
 
@@ -68,6 +72,8 @@ def join_arguments(
     rate: nominal frames per second of the pictures. part_base: time base of the parts. end_s:
     nothing of any stream from this second of the output on. free_titles: write metadata under
     its own names into mp4 and mov. comment: the file's comment; None: the source's.
+    late_decoding: see `_packet_times`.
+    late_decoding: see `_packet_times`.
     """
     pictures = ffmpeg.input("pipe:0", format="nut", copyts=None, fpsprobesize=0, **SAFE_INPUT)
     streams = [pictures["v:0"]]
@@ -80,7 +86,8 @@ def join_arguments(
         **{f"{name}:v:0": value for name, value in tag_options(color).items()},
     }
     if container.is_mov:
-        options["video_track_timescale"] = info.time_base.denominator
+        base = part_base if late_decoding else info.time_base
+        options["video_track_timescale"] = base.denominator
         if cfg.codec == "hevc":
             options["tag:v:0"] = "hvc1"  # Apple's players know no other
         if free_titles:
@@ -94,8 +101,10 @@ def join_arguments(
         end_s = end if end_s is None else min(end, end_s)
     if end_s is not None:
         options["to"] = f"{float(end_s):.6f}"
+    duration = None
     if window == (None, None):
-        options |= _end_on_time(info, rate, shift_s, part_base)
+        duration = _end_on_time(info, rate, shift_s, part_base)
+    options |= _packet_times(duration, late_decoding)
     if plans is not None:
         source = _source(info, window, shift_s)
         kept = [p for p in plans if p.action != "drop"]
@@ -115,14 +124,14 @@ def join_arguments(
 
 def _end_on_time(
     info: VideoInfo, rate: Fraction | None, shift_s: Fraction, part_base: Fraction
-) -> dict[str, str]:
-    """The bitstream filter that gives the last picture the source's last duration.
+) -> str | None:
+    """A packet's duration, so that the last picture gets the source's last one.
 
     Raw pictures arrive without durations, so ffmpeg ends the file one average frame after
     the last timestamp: with a variable rate the picture would end before or after the sound.
     """
     if info.last_pts is None or info.start_pts is None or info.duration_s is None:
-        return {}
+        return None
     shift = round(shift_s / info.time_base)
     end = info.start_pts + round(Fraction(info.duration_s) / info.time_base) - shift
     last = info.last_pts - shift
@@ -131,9 +140,24 @@ def _end_on_time(
         last = min(last, end - int(Fraction(3, 2) / rate / info.time_base))
     # The filter counts in the parts' time base, whose ticks are a fraction of the source's.
     last, end = (t * info.time_base // part_base for t in (last, end))
-    # pts and dts are named because setts would otherwise make them equal, B-frames or not.
     at_end = f"gte(PTS\\,{last})*lt(PTS\\,{end})"
-    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration=if({at_end}\\,{end}-PTS\\,DURATION)"}
+    return f"if({at_end}\\,{end}-PTS\\,DURATION)"
+
+
+def _packet_times(duration: str | None, late_decoding: bool) -> dict[str, str]:
+    """The bitstream filter that sets packets' durations and decoding times.
+
+    Parts hold no decoding times, so ffmpeg puts those before the first picture's own at the
+    nominal rate's distance. Where the first pictures lie closer together than that, mp4's
+    writer takes the smallest delay that it sees for the file's, and moves everything. With
+    ``late_decoding`` they lie a few ticks before the first picture instead, closer than any
+    two pictures.
+    """
+    if duration is None and not late_decoding:
+        return {}
+    # pts and dts are named because setts would otherwise make them equal, B-frames or not.
+    dts = f"if(lt(DTS\\,STARTPTS)\\,STARTPTS-{_MOST_DELAY}+N\\,DTS)" if late_decoding else "DTS"
+    return {"bsf:v:0": f"setts=pts=PTS:dts={dts}:duration={duration or 'DURATION'}"}
 
 
 def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction) -> Any:

@@ -1,0 +1,164 @@
+"""Faces found at a cost that follows what moves: `DetectConfig.stride` = "auto".
+
+Three economies, each undone where it does not hold:
+
+- What has not changed since it was searched is not searched again. Changed parts are searched
+  on a picture of half the size soon, and at full size a little later (small faces).
+- A face that has been confirmed several times rests from the detector for up to two
+  frames, as long as it is found again by its looks where it may be; then the second look
+  confirms it anew, or it is lost.
+- The whole picture is searched anew now and then, and at each restart of the stage.
+
+`tests/bench/detection.py` compares it with a search of every frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vsr.core.geometry import Box
+from vsr.core.types import Frame
+from vsr.faces.detect import LOOK_MIN_IOU, DetectConfig, decide, search
+from vsr.faces.detector import Detection, FaceDetector, suppress_duplicates
+from vsr.faces.follow import Template, follow, template_of
+from vsr.faces.motion import ChangedParts, grid_of
+
+_COARSE_FRAMES, _COARSE_S = 3, 0.15
+"""frames, or seconds, between two searches of what moved on the reduced picture"""
+_FINE_FRAMES, _FINE_S = 9, 0.35
+"""the same at full size"""
+_WHOLE_FRAMES, _WHOLE_S = 60, 2.0
+"""the same of the whole picture"""
+_REDUCE = 0.5
+_TRUSTED = 8
+"""confirmations by the detector in a row from which a face may rest; more than a track needs"""
+_REST = 2
+"""frames for which it may"""
+_LOST_FRAMES = 4
+"""frames for which a face that the second look missed is looked for again"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A face of the frame before."""
+
+    detection: Detection
+    looks: int = 1
+    """confirmations by the detector in a row"""
+    rested: int = 0
+    """frames since the last one"""
+    missed: int = 0
+    """frames since it was last found"""
+    template: Template | None = None
+
+
+@dataclass(slots=True)
+class _Rhythm:
+    """When something is due again."""
+
+    frames: int
+    seconds: float
+    _last: tuple[int, float] | None = None
+
+    def due(self, frame: Frame) -> bool:
+        if self._last is None:
+            return True
+        index, seconds = self._last
+        return frame.index - index >= self.frames or frame.seconds - seconds >= self.seconds
+
+    def done(self, frame: Frame) -> None:
+        self._last = frame.index, frame.seconds
+
+
+class Adaptive:
+    """Finds the faces of one shot, frame by frame."""
+
+    def __init__(self, detector: FaceDetector, cfg: DetectConfig) -> None:
+        self._detector = detector
+        self._cfg = cfg
+        self._known: list[_Known] = []
+        self._coarse, self._fine = ChangedParts(), ChangedParts()
+        self._whole_due = _Rhythm(_WHOLE_FRAMES, _WHOLE_S)
+        self._fine_due = _Rhythm(_FINE_FRAMES, _FINE_S)
+        self._coarse_due = _Rhythm(_COARSE_FRAMES, _COARSE_S)
+
+    def find(self, frame: Frame) -> list[Detection]:
+        """The faces of the next frame, surest first."""
+        rgb = frame.rgb
+        resting: list[_Known] = []
+        candidates: list[Box] = []
+        for known in self._known:
+            rested = _rest(rgb, known)
+            if rested is None:
+                candidates.append(known.detection.box)
+            else:
+                resting.append(rested)
+        held = [k.detection for k in resting]
+        for new in self._search(frame):
+            if all(new.iou(h.box) < LOOK_MIN_IOU for h in held):
+                candidates.append(new)
+        seen = decide(rgb, candidates, self._detector, self._cfg)
+        found = suppress_duplicates([*held, *seen])
+        self._remember(rgb, found, resting)
+        return found
+
+    def _search(self, frame: Frame) -> list[Box]:
+        """Candidates in what has changed, or in all of it."""
+        if not self._coarse_due.due(frame):
+            return []
+        self._coarse_due.done(frame)
+        rgb, grid = frame.rgb, grid_of(frame.rgb)
+        if self._whole_due.due(frame):
+            self._whole_due.done(frame)
+            self._fine_due.done(frame)
+            self._coarse.all_seen(grid)
+            self._fine.all_seen(grid)
+            return [d.box for d in search(rgb, self._detector, self._cfg)]
+        fine = self._fine_due.due(frame)
+        if fine:
+            self._fine_due.done(frame)
+        faces = [k.detection.box for k in self._known if not k.missed]
+        size = rgb.shape[1], rgb.shape[0]
+        parts = self._coarse.take(grid, size, faces)
+        if fine:
+            parts = self._fine.take(grid, size, faces)
+        reduce = 1.0 if fine else _REDUCE
+        return [
+            d.box
+            for part in ([None] if parts is None else parts)
+            for d in search(rgb, self._detector, self._cfg, part=part, reduce=reduce)
+        ]
+
+    def _remember(self, rgb: np.ndarray, found: list[Detection], resting: list[_Known]) -> None:
+        before, now = self._known, []
+        for detection in found:
+            rested = next((k for k in resting if k.detection is detection), None)
+            if rested is not None:
+                now.append(rested)
+                continue
+            same = max(before, key=lambda k: k.detection.box.iou(detection.box), default=None)
+            looks = 1
+            if same is not None and same.detection.box.iou(detection.box) >= LOOK_MIN_IOU:
+                looks = 1 if same.missed else same.looks + 1
+            template = template_of(rgb, detection.box) if looks >= _TRUSTED else None
+            now.append(_Known(detection, looks, template=template))
+        lost = [
+            replace(k, looks=0, missed=k.missed + 1, template=None)
+            for k in before
+            if k.missed < _LOST_FRAMES
+            and all(k.detection.box.iou(d.box) < LOOK_MIN_IOU for d in found)
+        ]
+        self._known = now + lost
+
+
+def _rest(rgb: np.ndarray, known: _Known) -> _Known | None:
+    """The face found again by its looks, or None where the detector must look."""
+    if known.template is None or known.rested >= _REST:
+        return None
+    box = follow(rgb, known.template, known.detection.box)
+    if box is None:
+        return None
+    moved = Detection(box, known.detection.confidence)
+    return replace(known, detection=moved, rested=known.rested + 1)

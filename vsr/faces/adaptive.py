@@ -3,7 +3,8 @@
 Three economies, each undone where it does not hold:
 
 - What has not changed since it was searched is not searched again. Changed parts are searched
-  on a picture of half the size soon, and at full size a little later (small faces).
+  at once where pictures are small; of large pictures on a reduced one soon, and at full
+  size a little later (small faces).
 - A face that has been confirmed several times rests from the detector for up to two
   frames, as long as it is found again by its looks where it may be; then the second look
   confirms it anew, or it is lost.
@@ -18,20 +19,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vsr.core.geometry import Box
+from vsr.core.geometry import Box, Window
 from vsr.core.types import Frame
-from vsr.faces.detect import LOOK_MIN_IOU, DetectConfig, decide, search
+from vsr.faces.detect import LOOK_MIN_IOU, DetectConfig, decide, search, search_scale
 from vsr.faces.detector import Detection, FaceDetector, suppress_duplicates
 from vsr.faces.follow import Template, follow, template_of
 from vsr.faces.motion import ChangedParts, grid_of
 
 _COARSE_FRAMES, _COARSE_S = 3, 0.15
 """frames, or seconds, between two searches of what moved on the reduced picture"""
-_FINE_FRAMES, _FINE_S = 9, 0.35
+_FINE_FRAMES, _FINE_S = 6, 0.15
 """the same at full size"""
 _WHOLE_FRAMES, _WHOLE_S = 60, 2.0
 """the same of the whole picture"""
-_REDUCE = 0.5
+_COARSE_SIDE = 640
+"""pixels to which the long side of what the detector sees is reduced, by a half at most"""
+_LOST_CONTEXT = 3.5
+"""side of the region that is searched for a lost face, over the face's size"""
 _TRUSTED = 8
 """confirmations by the detector in a row from which a face may rest; more than a track needs"""
 _REST = 2
@@ -96,9 +100,11 @@ class Adaptive:
             else:
                 resting.append(rested)
         held = [k.detection for k in resting]
-        for new in self._search(frame):
-            if all(new.iou(h.box) < LOOK_MIN_IOU for h in held):
-                candidates.append(new)
+        candidates += [
+            new
+            for new in (*self._search(frame), *self._search_lost(frame))
+            if all(new.iou(h.box) < LOOK_MIN_IOU for h in held)
+        ]
         seen = decide(rgb, candidates, self._detector, self._cfg)
         found = suppress_duplicates([*held, *seen])
         self._remember(rgb, found, resting)
@@ -124,12 +130,30 @@ class Adaptive:
         parts = self._coarse.take(grid, size, faces)
         if fine:
             parts = self._fine.take(grid, size, faces)
-        reduce = 1.0 if fine else _REDUCE
+        side = max(size) * search_scale(rgb, self._cfg)
+        reduce = 1.0 if fine else min(1.0, max(0.5, _COARSE_SIDE / side))
         return [
             d.box
             for part in ([None] if parts is None else parts)
             for d in search(rgb, self._detector, self._cfg, part=part, reduce=reduce)
         ]
+
+    def _search_lost(self, frame: Frame) -> list[Box]:
+        """Candidates around the faces that the frame before has lost."""
+        height, width = frame.rgb.shape[:2]
+        found: list[Box] = []
+        for known in self._known:
+            if not known.missed:
+                continue
+            box = known.detection.box
+            side = max(box.width, box.height) * _LOST_CONTEXT
+            (cx, cy), half = box.center, side / 2
+            left, top = max(0, int(cx - half)), max(0, int(cy - half))
+            right, bottom = min(width, int(cx + half)), min(height, int(cy + half))
+            if right - left >= 16 and bottom - top >= 16:
+                part = Window(left, top, right - left, bottom - top)
+                found += [d.box for d in search(frame.rgb, self._detector, self._cfg, part=part)]
+        return found
 
     def _remember(self, rgb: np.ndarray, found: list[Detection], resting: list[_Known]) -> None:
         before, now = self._known, []

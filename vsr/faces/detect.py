@@ -182,13 +182,18 @@ def search(
     reduce: up to 1, how much smaller than usual the detector sees it: faces smaller than
     ``min_face_px / reduce`` may be missed.
     """
-    height, width = rgb.shape[:2]
-    scale = min(cfg.max_side / max(height, width), _SEEN_FROM_PX / cfg.min_face_px, _MAX_ENLARGE)
+    scale = search_scale(rgb, cfg)
     seen = rgb if part is None else rgb[part.slices]
     found = _detect_scaled(seen, scale * reduce, detector)
     if part is not None:
         found = [d.moved(1, 1, part.x, part.y) for d in found]
     return suppress_duplicates(d for d in found if d.confidence >= _CANDIDATE)
+
+
+def search_scale(rgb: np.ndarray, cfg: DetectConfig) -> float:
+    """How large the first look's detector sees a picture, over its size."""
+    side = max(rgb.shape[:2])
+    return min(cfg.max_side / side, _SEEN_FROM_PX / cfg.min_face_px, _MAX_ENLARGE)
 
 
 def decide(

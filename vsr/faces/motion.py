@@ -73,11 +73,12 @@ class ChangedParts:
 
 def _blocks(box: Box, around: float) -> tuple[slice, slice]:
     """The blocks that a box touches."""
-    x, y = box.width * around, box.height * around
-    return (
-        slice(max(0, int((box.y - y) // _BLOCK)), max(0, int((box.y + box.height + y) // _BLOCK) + 1)),
-        slice(max(0, int((box.x - x) // _BLOCK)), max(0, int((box.x + box.width + x) // _BLOCK) + 1)),
-    )  # fmt: skip
+
+    def span(start: float, length: float) -> slice:
+        first, last = start - length * around, start + length * (1 + around)
+        return slice(max(0, int(first // _BLOCK)), max(0, int(last // _BLOCK) + 1))
+
+    return span(box.y, box.height), span(box.x, box.width)
 
 
 def _windows(changed: np.ndarray, size: tuple[int, int]) -> list[Window]:

@@ -89,10 +89,12 @@ def _speck(branch: Any) -> Any:
 
 def _to_rgb(branch: Any, info: VideoInfo, rgb_source: bool) -> Any:
     reading = {} if rgb_source else _reading(info, "in")
-    size = (info.width, info.height)
-    return branch.filter("scale", *size, flags=_RGB_FLAGS, **reading).filter(
-        "format", rgb_format(info)
-    )
+    branch = branch.filter("scale", info.width, info.height, flags=_RGB_FLAGS, **reading)
+    if not rgb_source and info.bit_depth == 8:
+        # The same bits as without this step, in half the time: swscale converts into planes
+        # with vector instructions, into packed pixels without, and packs planes quickly.
+        branch = branch.filter("format", "gbrp").filter("scale", flags=_RGB_FLAGS)
+    return branch.filter("format", rgb_format(info))
 
 
 def _to_canvas(

@@ -5,9 +5,9 @@ Three economies, each undone where it does not hold:
 - What has not changed since it was searched is not searched again. Changed parts are searched
   at once where pictures are small; of large pictures on a reduced one soon, and at full
   size a little later (small faces).
-- A face that has been confirmed several times rests from the detector for up to two
-  frames, as long as it is found again by its looks where it may be; then the second look
-  confirms it anew, or it is lost.
+- A face of which the detector has been sure several times rests from it every other frame,
+  as long as it is found again by its looks where it may be; then the second look confirms
+  it anew, or it is lost.
 - The whole picture is searched anew now and then, and at each restart of the stage.
 
 `tests/bench/detection.py` compares it with a search of every frame.
@@ -26,9 +26,9 @@ from vsr.faces.detector import Detection, FaceDetector, suppress_duplicates
 from vsr.faces.follow import Template, follow, template_of
 from vsr.faces.motion import ChangedParts, grid_of
 
-_COARSE_FRAMES, _COARSE_S = 3, 0.15
+_COARSE_FRAMES, _COARSE_S = 2, 0.15
 """frames, or seconds, between two searches of what moved on the reduced picture"""
-_FINE_FRAMES, _FINE_S = 6, 0.15
+_FINE_FRAMES, _FINE_S = 4, 0.15
 """the same at full size"""
 _WHOLE_FRAMES, _WHOLE_S = 60, 2.0
 """the same of the whole picture"""
@@ -37,10 +37,13 @@ _COARSE_SIDE = 640
 _LOST_CONTEXT = 3.5
 """side of the region that is searched for a lost face, over the face's size"""
 _TRUSTED = 8
-"""confirmations by the detector in a row from which a face may rest; more than a track needs"""
-_REST = 2
+"""sure confirmations in a row from which a face may rest; more than a track needs"""
+_SURE = 0.88
+"""confidence of such a one: above what a track needs to begin, so that a face that wavers
+around it is seen in every frame"""
+_REST = 1
 """frames for which it may"""
-_LOST_FRAMES = 4
+_LOST_FRAMES = 8
 """frames for which a face that the second look missed is looked for again"""
 
 
@@ -50,7 +53,7 @@ class _Known:
 
     detection: Detection
     looks: int = 1
-    """confirmations by the detector in a row"""
+    """sure confirmations by the detector in a row"""
     rested: int = 0
     """frames since the last one"""
     missed: int = 0
@@ -166,6 +169,8 @@ class Adaptive:
             looks = 1
             if same is not None and same.detection.box.iou(detection.box) >= LOOK_MIN_IOU:
                 looks = 1 if same.missed else same.looks + 1
+            if detection.confidence < _SURE:
+                looks = 0
             template = template_of(rgb, detection.box) if looks >= _TRUSTED else None
             now.append(_Known(detection, looks, template=template))
         lost = [

@@ -43,8 +43,6 @@ _LOOK_CONTEXT = 2.5
 LOOK_MIN_IOU = 0.2
 _MAX_UNSEARCHED_S = 0.15
 """no longer time passes between two searches of the whole picture"""
-RESTART_FRAMES = 240
-"""the stage forgets what it knew at every frame whose index is a multiple of this"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +62,7 @@ class DetectConfig:
     stride: int | Literal["auto"] = 3
     """the whole picture is searched in every stride-th frame (and at cuts, and at least every
     0.15 s); between, known faces are followed. "auto": only what moves is searched, and known
-    faces rest from the detector for up to two frames while they look the same"""
+    faces rest from the detector every other frame while they look the same"""
 
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:
@@ -83,7 +81,8 @@ class DetectConfig:
             if value == "auto" and name == "stride":
                 continue
             if isinstance(value, str) or value < least:
-                raise UsageError(f"detect.{name}: got {value}, wanted {least} or more")
+                more = " or 'auto'" if name == "stride" else ""
+                raise UsageError(f"detect.{name}: got {value}, wanted {least} or more{more}")
 
 
 def make_detector(cfg: DetectConfig) -> FaceDetector:
@@ -113,9 +112,8 @@ def detect(
 ) -> Iterator[FrameFaces]:
     """Find the faces of each frame. One `FrameFaces` per frame, in order, surest face first.
 
-    What is found in a frame depends on the pictures since the last frame whose index is a
-    multiple of `RESTART_FRAMES`, and on nothing else: fed from such a frame on, the stage
-    gives what it gives in the middle of the whole video.
+    What is found in a frame depends on the frames since the last cut, or since the call, and on
+    nothing else.
     """
     from vsr.faces.adaptive import Adaptive  # which builds on this module's two looks
 
@@ -124,9 +122,6 @@ def detect(
 
     cuts, current = CutFinder(), finder()
     for frame in frames:
-        if frame.index % RESTART_FRAMES == 0:
-            cuts = CutFinder()
-            current = finder()
         if cuts.is_cut(frame.rgb):
             current = finder()
         found = current.find(frame)

@@ -43,21 +43,28 @@ def decode_arguments(
     canvas: PixelFormat | None,
     seek_s: float | None = None,
     raster: tuple[int, int] | None = None,
+    hwaccel: str | None = None,
 ) -> list[str]:
     """ffmpeg's arguments to decode ``info``'s picture stream into the pipes.
 
     seek_s: decode from the keyframe at or before this second on, in the source's own
     timestamps; None for all. raster: only frames with pts = origin + k * period.
+    hwaccel: device that decodes, by ffmpeg's name; it falls back on the processor by itself.
     """
     options: dict[str, object] = {"copyts": None, **SAFE_INPUT}
     if seek_s is not None:
         # ffmpeg's own cut after seeking counts from the file's start a second time when
         # timestamps are kept; from the keyframe before on, the reader drops by timestamp.
         options |= {"seek_timestamp": 1, "ss": f"{seek_s:.6f}", "noaccurate_seek": None}
+    if hwaccel is not None:
+        options["hwaccel"] = hwaccel
     stream = ffmpeg.input(f"file:{info.path.absolute()}", **options)[str(info.stream_index)]
     if raster is not None:
         origin, period = raster
         stream = stream.filter("select", f"not(mod(pts-({origin}),{period}))")
+    if hwaccel is not None:
+        # The card packs its planes in another way: back to the source's, which changes no sample.
+        stream = stream.filter("format", info.pix_fmt)
     rgb_source = is_rgb(info.pix_fmt)
     if not rgb_source:
         # One reading of matrix and range for the whole film, whatever a frame may claim.

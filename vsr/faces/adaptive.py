@@ -3,8 +3,7 @@
 Three economies, each undone where it does not hold:
 
 - What has not changed since it was searched is not searched again. Changed parts are searched
-  at once where pictures are small; of large pictures on a reduced one soon, and at full
-  size a little later (small faces).
+  in every other frame of small pictures, where that is cheap, in every third of large ones.
 - A face of which the detector has been sure several times rests from it every other frame,
   as long as it is found again by its looks where it may be; then the second look confirms
   it anew, or it is lost.
@@ -26,14 +25,12 @@ from vsr.faces.detector import Detection, FaceDetector, suppress_duplicates
 from vsr.faces.follow import Template, follow, template_of
 from vsr.faces.motion import ChangedParts, grid_of
 
-_COARSE_FRAMES, _COARSE_S = 2, 0.15
-"""frames, or seconds, between two searches of what moved on the reduced picture"""
-_FINE_FRAMES, _FINE_S = 4, 0.15
-"""the same at full size"""
+_SMALL_SIDE = 640
+"""pixels: long side of a small picture as the detector sees it"""
+_SMALL_FRAMES, _LARGE_FRAMES, _PARTS_S = 2, 3, 0.15
+"""frames (of small and large pictures), or seconds, between two searches of what changed"""
 _WHOLE_FRAMES, _WHOLE_S = 60, 2.0
 """the same of the whole picture"""
-_COARSE_SIDE = 640
-"""pixels to which the long side of what the detector sees is reduced, by a half at most"""
 _LOST_CONTEXT = 3.5
 """side of the region that is searched for a lost face, over the face's size"""
 _TRUSTED = 8
@@ -86,10 +83,10 @@ class Adaptive:
         self._detector = detector
         self._cfg = cfg
         self._known: list[_Known] = []
-        self._coarse, self._fine = ChangedParts(), ChangedParts()
+        self._changed = ChangedParts()
         self._whole_due = _Rhythm(_WHOLE_FRAMES, _WHOLE_S)
-        self._fine_due = _Rhythm(_FINE_FRAMES, _FINE_S)
-        self._coarse_due = _Rhythm(_COARSE_FRAMES, _COARSE_S)
+        self._small_due = _Rhythm(_SMALL_FRAMES, _PARTS_S)
+        self._large_due = _Rhythm(_LARGE_FRAMES, _PARTS_S)
 
     def find(self, frame: Frame) -> list[Detection]:
         """The faces of the next frame, surest first."""
@@ -115,31 +112,22 @@ class Adaptive:
 
     def _search(self, frame: Frame) -> list[Box]:
         """Candidates in what has changed, or in all of it."""
-        if not self._coarse_due.due(frame):
-            return []
-        self._coarse_due.done(frame)
-        rgb, grid = frame.rgb, grid_of(frame.rgb)
-        if self._whole_due.due(frame):
-            self._whole_due.done(frame)
-            self._fine_due.done(frame)
-            self._coarse.all_seen(grid)
-            self._fine.all_seen(grid)
-            return [d.box for d in search(rgb, self._detector, self._cfg)]
-        fine = self._fine_due.due(frame)
-        if fine:
-            self._fine_due.done(frame)
-        faces = [k.detection.box for k in self._known if not k.missed]
+        rgb = frame.rgb
         size = rgb.shape[1], rgb.shape[0]
-        parts = self._coarse.take(grid, size, faces)
-        if fine:
-            parts = self._fine.take(grid, size, faces)
-        side = max(size) * search_scale(rgb, self._cfg)
-        reduce = 1.0 if fine else min(1.0, max(0.5, _COARSE_SIDE / side))
-        return [
-            d.box
-            for part in ([None] if parts is None else parts)
-            for d in search(rgb, self._detector, self._cfg, part=part, reduce=reduce)
-        ]
+        small = max(size) * search_scale(rgb, self._cfg) <= _SMALL_SIDE
+        rhythm = self._small_due if small else self._large_due
+        if not rhythm.due(frame):
+            return []
+        rhythm.done(frame)
+        faces = [k.detection.box for k in self._known if not k.missed]
+        parts = self._changed.take(grid_of(rgb), size, faces)
+        if self._whole_due.due(frame):
+            parts = None
+            self._changed.all_seen(grid_of(rgb))
+        if parts is None:
+            self._whole_due.done(frame)
+            return [d.box for d in search(rgb, self._detector, self._cfg)]
+        return [d.box for p in parts for d in search(rgb, self._detector, self._cfg, part=p)]
 
     def _search_lost(self, frame: Frame) -> list[Box]:
         """Candidates around the faces that the frame before has lost."""

@@ -170,16 +170,11 @@ def search(
     cfg: DetectConfig,
     *,
     part: Window | None = None,
-    reduce: float = 1.0,
 ) -> list[Detection]:
-    """The first look: candidates in the whole picture, or in a part of it.
-
-    reduce: up to 1, how much smaller than usual the detector sees it: faces smaller than
-    ``min_face_px / reduce`` may be missed.
-    """
+    """The first look: candidates in the whole picture, or in a part of it."""
     scale = search_scale(rgb, cfg)
     seen = rgb if part is None else rgb[part.slices]
-    found = _detect_scaled(seen, scale * reduce, detector)
+    found = _detect_scaled(seen, scale, detector)
     if part is not None:
         found = [d.moved(1, 1, part.x, part.y) for d in found]
     return suppress_duplicates(d for d in found if d.confidence >= _CANDIDATE)

@@ -8,7 +8,8 @@ scene: 36 sure faces with a first look at 640 pixels, against 32 of a single loo
 1280 that takes twice the time), and so are faces too large for the first look, which
 sees a part of them only. Between two searches the second look alone follows the faces
 of the frame before. With ``stride = "auto"`` the search adapts to what moves
-(`vsr.faces.adaptive`).
+(`vsr.faces.adaptive`): of 1,459 tracked faces that a search of every frame finds in the
+trial clips it finds 99.7 %, a search of every third frame 98.8 %.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ class DetectConfig:
     """pixels: the first look reduces larger pictures to this long side"""
     min_face_px: int = 16
     """width in source pixels of the smallest face searched for, as far as max_side allows"""
-    stride: int | Literal["auto"] = 3
+    stride: int | Literal["auto"] = "auto"
     """the whole picture is searched in every stride-th frame (and at cuts, and at least every
-    0.15 s); between, known faces are followed. "auto": only what moves is searched, and known
-    faces rest from the detector every other frame while they look the same"""
+    0.15 s); between, known faces are followed. "auto": what changed is searched in every second
+    or third frame, and sure faces rest from the detector every other frame while they look the
+    same (`vsr.faces.adaptive`)"""
 
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:

@@ -131,7 +131,7 @@ def estimate(
         fps=round(1 / frame_s, 2),
         start_s=round(start_s, 1),
         memory_mb=None if peak.mb is None else round(peak.mb),
-        disk_mb=round(sum(t.disk_bytes for t in trials) / tried * frames / 2**20, 1),
+        disk_mb=round(sum(t.disk_bytes for t in trials) / tried * frames / 2**20, 3),
         trial_frames=tried,
         model=model,
     )

@@ -147,4 +147,4 @@ def test_without_a_graphics_card_it_says_so_and_goes_on(vsr, tiny, tmp_path):
     assert out.exists()
     refused = vsr("run", tiny, "-o", tmp_path / "p.mp4", "--hwaccel", "cuda")
     assert refused.code != 0
-    assert "hwaccel: got 'cuda', wanted 'none' or 'auto'" in refused.stderr
+    assert "hwaccel: got 'cuda', wanted one of 'none', 'auto'" in refused.stderr

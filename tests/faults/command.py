@@ -15,7 +15,7 @@ from typing import Any
 import av
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMINGS = ("seconds", "stages")
+TIMINGS = ("seconds", "first_frame_s", "stages")
 """what two manifests of the same work may differ in"""
 
 Decoded = list[tuple[Fraction, str]]

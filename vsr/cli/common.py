@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import one_line
@@ -39,6 +40,22 @@ def note(message: str, *, quiet: bool = False) -> None:
     """A line of advice on stderr."""
     if not quiet:
         print(f"note: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def told_if_interrupted(out: Path) -> Iterator[None]:
+    """Say on Ctrl-C that an output's finished parts are kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from typer import Exit
+
+        from vsr.run.journal import journal_path
+
+        if not journal_path(out).exists():
+            raise
+        fail("interrupted; finished parts are kept, the same command goes on from there")
+        raise Exit(INTERRUPTED) from None
 
 
 def emit_json(value: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +9,8 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import INTERRUPTED, emit_json, fail, note, show_progress, state
+from vsr.cli.common import emit_json, fail, note, show_progress, state, told_if_interrupted
+from vsr.cli.dryrun import show_estimate
 from vsr.core.errors import BrokenSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
 - `vsr run input.mp4 -o faces/ --pipeline crops`
 - `vsr run input.mp4 -o out.mp4 --report report.html`
+- `vsr run input.mp4 -o out.mp4 --dry-run`
 
 Interrupted, killed, or out of disk space? The same command goes on where it ended.
 
@@ -62,6 +62,7 @@ def run(
     codec: opt.Codec = None,
     crf: opt.Crf = None,
     preset: opt.Preset = None,
+    hwaccel: opt.HwAccel = None,
     watermark: opt.WatermarkOption = False,
     resume: Annotated[
         bool,
@@ -71,6 +72,9 @@ def run(
         ),
     ] = True,
     report: page.ReportOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell frames, time, memory and disk it takes.")
+    ] = False,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -92,6 +96,8 @@ def run(
             "crop.mode": crop,
             "crop.size": size,
             "decode.fps": fps,
+            "decode.hwaccel": hwaccel,
+            "encode.hwaccel": hwaccel,
             "encode.codec": codec,
             "encode.crf": crf,
             "encode.preset": preset,
@@ -102,11 +108,15 @@ def run(
         if output not in ("frame", "faces"):
             raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
         recipe = with_output(recipe, output)
+    if dry_run:
+        steady_heap()
+        show_estimate(source, out, recipe, overwrite=overwrite, as_json=as_json, quiet=quiet)
+        return
     page.claim(report, overwrite=overwrite)
     done = complete(source, out, recipe) if resume and not overwrite else None
     if done is None:
         steady_heap()
-        with show_progress(quiet=quiet or as_json) as progress, _told_if_interrupted(out):
+        with show_progress(quiet=quiet or as_json) as progress, told_if_interrupted(out):
             manifest = restore(
                 source, out, recipe, overwrite=overwrite, restart=not resume, progress=progress
             )
@@ -116,20 +126,6 @@ def run(
         note(f"{text}; --overwrite makes it again", quiet=quiet)
     page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _report(manifest, out, as_json=as_json, quiet=quiet)
-
-
-@contextlib.contextmanager
-def _told_if_interrupted(out: Path) -> Iterator[None]:
-    """Say on Ctrl-C that finished parts are kept."""
-    from vsr.run.journal import journal_path
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not journal_path(out).exists():
-            raise
-        fail("interrupted; finished parts are kept, the same command goes on from there")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _report(manifest: Manifest, out: Path, *, as_json: bool, quiet: bool) -> None:

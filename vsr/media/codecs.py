@@ -8,6 +8,7 @@ from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
 from vsr.core.errors import UsageError
 from vsr.core.video import VideoInfo
 from vsr.media.formats import nearest_format
+from vsr.media.hwaccel import HwAccel, check_hwaccel, hardware_encoder, hardware_options
 
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
@@ -55,6 +56,9 @@ class EncodeConfig:
     part_frames: int = 250
     """frames of one part of the video, 1 or more: what an interrupted run does again at most.
     Detection and the batches of the network begin anew with each part too"""
+    hwaccel: HwAccel = "none"
+    """"auto": by the graphics card where it can (crf becomes its own quality scale), else by the
+    processor, with a notice"""
     watermark: bool = False
     """write "super-resolved", the model and its scale into a corner of every picture"""
 
@@ -62,6 +66,7 @@ class EncodeConfig:
         object.__setattr__(self, "codec", ALIASES.get(self.codec, self.codec))
         if self.codec not in CODECS:
             raise UsageError(f"codec: got '{self.codec}', wanted one of {', '.join(CODECS)}")
+        check_hwaccel("encode.hwaccel", self.hwaccel)
         limit = CODECS[self.codec].crf_max
         if limit is not None and not 0 <= self.crf <= limit:
             raise UsageError(f"crf: got {self.crf}, wanted 0 to {limit} for {self.codec}")
@@ -90,7 +95,9 @@ def encoder_options(cfg: EncodeConfig) -> dict[str, str | int]:
     """ffmpeg's output options for the encoder."""
     options: dict[str, str | int] = {"c:v:0": CODECS[cfg.codec].encoder}
     speed = PRESETS.index(cfg.preset)
-    if cfg.codec in ("h264", "hevc"):
+    if card := card_encoder(cfg):
+        options = hardware_options(card, cfg.crf, speed)
+    elif cfg.codec in ("h264", "hevc"):
         options |= {"crf": cfg.crf, "preset": cfg.preset}
         if cfg.codec == "hevc":
             options["x265-params"] = "log-level=error"
@@ -103,6 +110,26 @@ def encoder_options(cfg: EncodeConfig) -> dict[str, str | int]:
     else:
         options |= {"level": 3, "slicecrc": 1, "g": 1}
     return options
+
+
+def card_encoder(cfg: EncodeConfig) -> str | None:
+    """ffmpeg's name of the graphics card's encoder that a configuration asks for and gets."""
+    return hardware_encoder(cfg.codec, cfg.pix_fmt) if cfg.hwaccel == "auto" else None
+
+
+def encoder_name(cfg: EncodeConfig) -> str:
+    """ffmpeg's name of the encoder that a configuration gets here."""
+    return card_encoder(cfg) or CODECS[cfg.codec].encoder
+
+
+def card_notices(cfg: EncodeConfig) -> list[str]:
+    """What to tell where the card was asked for and the processor encodes."""
+    if cfg.hwaccel == "none" or card_encoder(cfg):
+        return []
+    return [
+        f"no graphics card that encodes {cfg.codec} in {cfg.pix_fmt} was found; "
+        "the result was encoded by the processor"
+    ]
 
 
 def _words(text: str) -> frozenset[str]:

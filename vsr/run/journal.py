@@ -26,6 +26,7 @@ from vsr.core.errors import DataError, OutputError
 from vsr.core.names import hidden_beside
 from vsr.core.types import CropOutcome, FrameCrops
 from vsr.faces.detections import DetectionRecord
+from vsr.media.codecs import encoder_name
 from vsr.media.segments import Part, sync_folder
 from vsr.models.registry import resolve_model
 from vsr.run.fingerprint import differences
@@ -262,7 +263,8 @@ def header_of(recipe: Recipe, source_sha256: str) -> dict[str, Any]:
         "source": source_sha256,
         "model": {"name": spec.name, "sha256": spec.weights_sha256},
         "recipe": settings,
-        "versions": {"vsr": vsr.__version__, **programs},
+        # a card that is gone encodes in another way: its parts and the processor's don't join
+        "versions": {"vsr": vsr.__version__, "encoder": encoder_name(recipe.encode), **programs},
     }
 
 

@@ -103,6 +103,8 @@ class Manifest:
     """wall time of the whole run"""
     stages: list[dict[str, Any]]
     """per queue: items, and how long its two ends waited for each other"""
+    first_frame_s: float | None = None
+    """wall time until the first frame was written: of loading, and of filling the queues"""
     faces_from: FacesFrom = "detector"
     command: str = "run"
     """"run", or "assemble" where an export was put together"""
@@ -127,6 +129,7 @@ class Manifest:
         stages: list[StageStats],
         seconds: float,
         source_sha256: str | None = None,
+        first_frame_s: float | None = None,
     ) -> Manifest:
         """Gather the record of a finished run; hashes source and outputs.
 
@@ -151,6 +154,7 @@ class Manifest:
             faces=faces,
             tracks=[track_to_dict(t) for t in tracks],
             seconds=round(seconds, 3),
+            first_frame_s=None if first_frame_s is None else round(first_frame_s, 3),
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
             notices=[*report.notices, *(text for r in outputs for text in r.notices)],

@@ -100,6 +100,7 @@ def _restore(
     log = TrackLog()
     reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode, first=first)
     frames_written, faces = first, journal.faces if journal else 0
+    first_frame_s: float | None = None
     if first:
         progress(Progress(RESUMING, first, reader.expected_frames, faces))
     with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate, journal) as sink:
@@ -108,6 +109,7 @@ def _restore(
         judge = journal.judged if journal else None
         sharp = super_resolved(flow, followed, upscaler, recipe, info, log, stretch, judge)
         for count in sink.run(sharp):
+            first_frame_s = first_frame_s or time.perf_counter() - started
             frames_written += 1
             faces += count
             progress(Progress("restoring", frames_written, reader.expected_frames, faces))
@@ -124,6 +126,7 @@ def _restore(
         faces=faces,
         report=reader.report,
         stages=flow.stats,
+        first_frame_s=first_frame_s,
         seconds=time.perf_counter() - started + (journal.seconds if journal else 0.0),
         source_sha256=source_sha256,
     ).write(out)

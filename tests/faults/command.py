@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,29 @@ TIMINGS = ("seconds", "first_frame_s", "stages")
 Decoded = list[tuple[Fraction, str]]
 
 
-def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """``vsr`` with these arguments, in a process group of its own."""
+def start(
+    *arguments: object,
+    before: str = "",
+    limit: Callable[[], None] | None = None,
+    **environment: str,
+) -> subprocess.Popen[str]:
+    """``vsr`` with these arguments, in a process group of its own.
+
+    before: Python that is run first. limit: called in the new process, to take resources away.
+    """
+    command = ["-m", "vsr"]
+    if before:
+        command = ["-c", f"{before}\nfrom vsr.cli.app import main\nmain()"]
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     known = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
-        [sys.executable, "-m", "vsr", *map(str, arguments)],
+        [sys.executable, *command, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=limit,
         env={**os.environ, **known, **environment},
     )
 
@@ -75,8 +88,9 @@ def sound(path: Path) -> list[tuple[int | None, bytes]]:
 
 
 def record(out: Path) -> dict[str, Any]:
-    """An output's manifest without its timings."""
+    """An output's manifest without its timings and names."""
     values = json.loads(out.with_name(f"{out.name}.json").read_text())
+    values["source"].pop("path")  # as seen from the output
     values["outputs"] = [{k: v for k, v in o.items() if k != "name"} for o in values["outputs"]]
     return {k: v for k, v in values.items() if k not in TIMINGS}
 

@@ -69,7 +69,8 @@ class VideoWriter:
     them); None: the source's. tag: what was done, for the file's comment, behind the source's.
     parts: folder, beside ``out``, that keeps finished parts whatever happens; None: one that
     goes with the writer. done: parts that lie there already: the next picture comes after
-    them. on_part: is told of each further part once it is safe on the disk.
+    them. on_part: is told of each further part once it is safe on the disk. on_whole: is told
+    the name of the whole file right before it gets its final one.
 
     As a context manager it aborts on leaving, unless it was closed.
     Raises UsageError on an unknown suffix or a codec that doesn't fit, OutputError where
@@ -94,6 +95,7 @@ class VideoWriter:
         parts: Path | None = None,
         done: Sequence[Part] = (),
         on_part: Callable[[Part], None] | None = None,
+        on_whole: Callable[[Path], None] | None = None,
     ) -> None:
         self._out = Path(out)
         self._info = info
@@ -127,6 +129,7 @@ class VideoWriter:
         self._partial = self._folder / f"whole.partial{self._out.suffix.lower()}"
         self._parts = list(done)
         self._on_part = on_part
+        self._on_whole = on_whole
         self._encoders: list[PartEncoder] = []
         """the one that takes pictures, and before it the one that works off its last"""
         self._joining: FfmpegProcess | None = None
@@ -356,6 +359,8 @@ class VideoWriter:
         try:
             with self._partial.open("rb+") as file:
                 os.fsync(file.fileno())
+            if self._on_whole is not None:
+                self._on_whole(self._partial)
             self._partial.replace(self._out)
             sync_folder(self._out.parent)
         except OSError as error:

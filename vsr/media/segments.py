@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +184,8 @@ def sync_folder(folder: Path) -> None:
 def failure(out: Path, code: int, process: FfmpegProcess) -> Exception:
     """The error that an exit code and ffmpeg's last words stand for."""
     text = " ".join(process.tail)
+    if code == -signal.SIGXFSZ:
+        text = "File too large"
     for words, remedy in _CAUSES.items():
         if words in text:
             return OutputError(f"{out}: cannot be written ({words}); {remedy}")

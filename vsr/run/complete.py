@@ -8,6 +8,7 @@ from pathlib import Path
 from vsr.core.errors import VsrError
 from vsr.models.registry import resolve_model
 from vsr.run.fingerprint import setting_differences
+from vsr.run.journal import tidy
 from vsr.run.manifest import FORMAT, Manifest, file_hash
 from vsr.run.output import manifest_path
 from vsr.run.recipe import Recipe
@@ -42,7 +43,10 @@ def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
         )
     except (VsrError, OSError, TypeError, AttributeError, KeyError):
         return None  # whatever lies there, it is not this output
-    return manifest if same else None
+    if not same:
+        return None
+    tidy(out)
+    return manifest
 
 
 def _whole(folder: Path, entry: dict[str, str]) -> bool:

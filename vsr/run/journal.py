@@ -31,7 +31,7 @@ from vsr.media.segments import Part, sync_folder
 from vsr.models.registry import resolve_model
 from vsr.run.fingerprint import differences
 from vsr.run.manifest import versions
-from vsr.run.output import write_atomically
+from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
 
 FORMAT = 1
@@ -41,6 +41,7 @@ _Judged = tuple[tuple[CropOutcome, float | None], ...]
 """outcome and deviation of each crop of a frame"""
 
 _HEADER, _PARTS, _DETECTIONS, _LOCK = "header.json", "parts.jsonl", "detections.jsonl", "lock"
+_WHOLE = "whole.json"
 
 
 def journal_path(out: Path) -> Path:
@@ -63,6 +64,28 @@ def locked(out: Path) -> Iterator[Path]:
         if set(os.listdir(folder)) <= {_LOCK}:
             shutil.rmtree(folder, ignore_errors=True)
         lock.close()
+
+
+def lost_after_naming(out: Path) -> bool:
+    """Whether ``out`` is of a run that was lost after naming it, before its manifest was there."""
+    try:
+        noted = json.loads((journal_path(out) / _WHOLE).read_text(encoding="utf-8"))
+        return noted == _identity(out) and not manifest_path(out).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def tidy(out: Path) -> None:
+    """Remove the journal of an output that is complete, where a run was lost while doing so."""
+    if journal_path(out).is_dir():
+        with contextlib.suppress(OutputError, OSError), locked(out) as folder:
+            _empty(folder, keep=(_LOCK,))
+
+
+def _identity(path: Path) -> list[int]:
+    """What a file keeps through renaming, and no other file has."""
+    stat = path.stat()
+    return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns]
 
 
 def _lock(folder: Path, out: Path) -> IO[str]:
@@ -198,14 +221,20 @@ class Journal:
             ) from None
         self._done.append(done)
 
+    def note_whole(self, path: Path) -> None:
+        """Write down that the file ``path`` is the whole output, about to get its name."""
+        write_atomically(self.folder / _WHOLE, json.dumps(_identity(path)))
+
     def remove(self) -> None:
         """The output is whole, or nothing is worth keeping."""
         _empty(self.folder, keep=(_LOCK,))
 
     def close(self) -> None:
         """Keep the journal only where it holds finished parts."""
-        if not self._done:
-            self.remove()
+        with contextlib.suppress(FileNotFoundError):
+            # an interrupt may come between the line and our own knowledge of it
+            if (self.folder / _PARTS).stat().st_size == 0:
+                self.remove()
 
     def _check(self, header: Mapping[str, Any]) -> None:
         path = self.folder / _HEADER
@@ -247,7 +276,7 @@ class Journal:
 
     def _clean(self) -> None:
         """Remove what a run that was killed left unfinished."""
-        keep = {_LOCK, *(d.part.name for d in self._done)}
+        keep = {_LOCK, _WHOLE, *(d.part.name for d in self._done)}
         if self._done:
             keep |= {_HEADER, _PARTS, _DETECTIONS}
         _empty(self.folder, keep=keep)

@@ -19,7 +19,7 @@ from vsr.faces.tracklog import TrackLog
 from vsr.models.registry import resolve_model
 from vsr.models.upscale import Upscaler, load_upscaler, upscale
 from vsr.run.flow import Flow
-from vsr.run.journal import Journal, Judge, header_of, locked
+from vsr.run.journal import Journal, Judge, header_of, locked, lost_after_naming
 from vsr.run.manifest import Manifest
 from vsr.run.output import claim
 from vsr.run.recipe import Recipe
@@ -60,7 +60,7 @@ def restore(
     noted in ``Manifest.broken_at_s``.
     Raises VsrError; then nothing stands under the output's name.
     """
-    claim(source, out, overwrite=overwrite)
+    claim(source, out, overwrite=overwrite or lost_after_naming(out))
     info = probe_source(source, recipe.decode)
     resolve_model(recipe.upscale.model, recipe.upscale.scale)  # a wrong name is told at once
     with locked(out) as folder:

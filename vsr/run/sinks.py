@@ -123,6 +123,7 @@ class VideoSink:
             parts=journal.folder if journal else None,
             done=journal.parts if journal else (),
             on_part=journal.add if journal else None,
+            on_whole=journal.note_whole if journal else None,
         )
 
     def __enter__(self) -> VideoSink:

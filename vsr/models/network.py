@@ -13,6 +13,7 @@ from keras import ops
 
 from vsr.core.errors import ModelError
 from vsr.models.backend import filtered_stderr
+from vsr.models.flops import count_flops
 from vsr.models.registry import Dtype, get_spec, load_generator
 from vsr.models.spec import ModelSpec
 
@@ -112,6 +113,15 @@ class GeneratorUpscaler:
         padded = _pad_to(batch, self._side(height), self._side(width))
         high = self._split(padded)
         return high[:, : shape[1], : shape[2]].astype(batch.dtype)
+
+    def flops(self, count: int, height: int, width: int) -> float:
+        """Floating point operations of one call on ``count`` pictures, by the network's graph.
+
+        See `vsr.models.flops.count_flops`. Traces the network again; meant for measurements.
+        """
+        shape = count, self._side(height), self._side(width), 3
+        with keras.device(self.device):
+            return count_flops(self._forward, shape)
 
     def _side(self, side: int) -> int:
         multiple = self._spec.multiple_of

@@ -37,6 +37,7 @@ from vsr.bench.stages import Prepared, prepare
 from vsr.bench.whole import first_frame_seconds
 from vsr.core.errors import UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.faces.cuts import to_uint8
 from vsr.faces.detect import make_detector
 from vsr.models.backend import start_backend
 from vsr.models.registry import resolve_model
@@ -159,12 +160,11 @@ def _generator(
 
 def _face_samples(made: Prepared, most: int = 16) -> np.ndarray:
     """Faces of the clip at the usual size, uint8 (B, 64, 64, 3); its corner where it has none."""
-    crops = [c.lr for item in made.cut for c in item.crops]
+    crops = [to_uint8(c.lr) for item in made.cut for c in item.crops]
     if not crops:
-        crops = [made.frames[0].rgb[:SIDE, :SIDE]]
+        crops = [to_uint8(made.frames[0].rgb[:SIDE, :SIDE])]
     chosen = crops[:: max(1, len(crops) // most)][:most]
-    sized = [cv2.resize(lr, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for lr in chosen]
-    return np.stack([s if s.dtype == np.uint8 else (s >> 8).astype(np.uint8) for s in sized])
+    return np.stack([cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in chosen])
 
 
 def _settings(

@@ -111,7 +111,6 @@ def _warm(
     for dtype, network in networks.items():
         for count, batch in batches.items():
             try:
-                network(batch)
                 seconds = seconds_of(lambda n=network, b=batch: n(b))
             except ModelError:
                 break

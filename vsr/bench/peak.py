@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,12 +37,13 @@ class MatrixProduct:
         import keras
         from keras import ops
 
-        self.side, self.dtype, self._device = side, dtype, device
+        self.side, self._device = side, device
+        self.dtype: Dtype = dtype
         with keras.device(device):
             a, b = (keras.random.normal((side, side), seed=i, dtype=dtype) for i in (1, 2))
             self._operands = a, b
         self._keras, self._ops = keras, ops
-        self._product = _compiled(ops.matmul)
+        self._product = _compiled(dtype)
         self()  # traced, compiled, memory touched
 
     def __call__(self) -> float:
@@ -54,19 +56,23 @@ class MatrixProduct:
         return 2.0 * self.side**3 / seconds / 1e9
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+@functools.cache
+def _compiled(dtype: Dtype) -> Callable[..., Any]:
+    """The product of two matrices of any size in a format."""
     import keras
+    from keras.ops import matmul
 
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, autograph=False)
+        spec = [tf.TensorSpec((None, None), dtype)] * 2
+        return tf.function(matmul, input_signature=spec, autograph=False)
     if backend == "jax":
         import jax  # pyright: ignore[reportMissingImports]
 
-        return jax.jit(function)
-    return function
+        return jax.jit(matmul)
+    return matmul
 
 
 class PeakMeter:

@@ -121,3 +121,21 @@ def test_a_damaged_record_is_one_clear_error(broken):
     values = {**good, **broken} if broken else {}
     with pytest.raises(DataError, match="track record"):
         track_from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("confidence", {}),
+        ("deviation", "0.5"),
+        ("seconds", float("nan")),
+        ("frame", 1.5),
+        ("outcome", "perfect"),
+        ("window", [0, 0, "8", 8]),
+    ],
+)
+def test_a_sample_of_another_kind_names_the_value(name, value):
+    values = track_to_dict(log_of(3)[0])
+    values["best"][0][name] = value
+    with pytest.raises(DataError, match=f"track record: .*{name if name != 'window' else 'width'}"):
+        track_from_dict(values)

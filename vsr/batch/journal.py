@@ -16,6 +16,7 @@ from typing import Any, Literal
 import vsr
 from vsr.batch.job import Job, Row
 from vsr.batch.storage import STATE, Storage
+from vsr.core.jsontext import parse_json
 
 Standing = Literal["open", "done", "other settings", "other source", "foreign"]
 _FORMAT = 1
@@ -66,7 +67,7 @@ def write_marker(storage: Storage, job: Job, row: Row, outputs: dict[str, int]) 
 def _read(storage: Storage, name: str) -> dict[str, Any]:
     """A job's marker; empty where there is none or it was damaged from outside."""
     try:
-        facts = json.loads(storage.read_text(marker_path(name)) or "{}")
+        facts = parse_json(storage.read_text(marker_path(name)) or "{}")
     except ValueError:
         return {"outputs": {}}
     good = isinstance(facts, dict) and isinstance(facts.get("outputs", {}), dict)

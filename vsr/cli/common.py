@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from vsr.core.errors import one_line
 from vsr.core.progress import Progress, ProgressHook, silent
 
 
@@ -21,11 +22,6 @@ class State:
 
 
 state = State()
-
-
-def one_line(text: str) -> str:
-    """Text fit for one line of a terminal: no line breaks, no control characters."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def fail(message: str) -> None:

@@ -126,13 +126,12 @@ def _measured(tables: list[Path], more_faces: Path | None, name: str) -> dict[st
 
 
 def _comparison(path: Path) -> Comparison:
-    import json
-
     from vsr.core.errors import InputError
+    from vsr.core.jsontext import parse_json
     from vsr.evaluate.compare import Comparison
 
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from None
     return Comparison.from_dict(values)

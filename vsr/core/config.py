@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import tomllib
 import types
@@ -39,7 +40,7 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, base: T | None = N
     """
     if not isinstance(table, Mapping):
         raise UsageError(f"{where}: got {table!r}, wanted a table of keys")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in table.items():
@@ -50,6 +51,9 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, base: T | None = N
         return dataclasses.replace(base, **values) if base is not None else cls(**values)  # type: ignore[type-var]
     except (ValueError, TypeError) as error:
         raise UsageError(f"{where}: {error}") from error
+
+
+_hints = functools.cache(typing.get_type_hints)
 
 
 def _coerce(value: Any, hint: Any, where: str) -> Any:
@@ -81,7 +85,10 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UsageError(f"{where}: got {str(value)[:20]}…, wanted a number") from None
     if isinstance(hint, type) and isinstance(value, hint):
         if isinstance(value, bool) and hint is not bool:
             raise UsageError(f"{where}: got {value!r}, wanted {_name(hint)}")
@@ -134,7 +141,7 @@ def parse_set(assignment: str) -> tuple[str, str, Any]:
         raise UsageError(f"--set: got '{assignment}', wanted TABLE.KEY=VALUE, e.g. crop.margin=0.4")
     try:
         value = tomllib.loads(f"v = {text.strip()}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # TOMLDecodeError, and e.g. a number of 5,000 digits
         value = text.strip()
     return table, key, value
 
@@ -145,7 +152,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"recipe {path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits
         raise UsageError(f"recipe {path}: not valid TOML ({error})") from error
 
 

@@ -7,10 +7,21 @@ one line.
 """
 
 
+def one_line(text: str) -> str:
+    """Text fit for one line of a terminal: no line breaks, no control characters.
+
+    A message quotes file names, keys and ffmpeg's words, which may hold anything.
+    """
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
 class VsrError(Exception):
     """Base of all errors that are answered with one line instead of a traceback."""
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message)))
 
 
 class UsageError(VsrError):

@@ -30,6 +30,7 @@ FRAME_NAME = re.compile(r"(\d{8})\.jpe?g", re.IGNORECASE)
 """a frame of a sequence: its number in eight digits"""
 
 _MAX_BYTES = 64 << 20
+_FARTHEST_PX = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def parse_annotations(data: bytes, where: str) -> SequenceAnnotations:
     reader = _Reader(where)
     try:
         reader.parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # also: an unknown encoding
         raise DataError(f"{where}: not valid XML ({error}); get the file again") from error
     return reader.result()
 
@@ -184,7 +185,7 @@ class _Reader:
             point = Point(float(attributes["x"]), float(attributes["y"]))
         except (KeyError, ValueError):
             point = Point(math.nan, math.nan)
-        if not (math.isfinite(point.x) and math.isfinite(point.y)):
+        if not (abs(point.x) <= _FARTHEST_PX and abs(point.y) <= _FARTHEST_PX):  # NaN is not
             raise self._fault(f"{tag}: got {attributes}, wanted numbers x and y in pixels")
         return point
 

@@ -5,12 +5,16 @@ Boxes and windows are ``[x, y, width, height]``; a timeline is a table with name
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from vsr.core.errors import DataError
+from vsr.core.config import build
+from vsr.core.errors import DataError, UsageError
 from vsr.core.geometry import Box, Window
 from vsr.core.types import FaceSample, Track, TrackPoint
+
+T = TypeVar("T")
 
 _COLUMNS = ("frame", "seconds", "x", "y", "width", "height", "filled", "outcome", "deviation")
 _PLAIN = (
@@ -48,19 +52,28 @@ def track_from_dict(values: Mapping[str, Any]) -> Track:
     Raises DataError where a value is missing or of another kind.
     """
     try:
-        return Track(
-            **{name: values[name] for name in _PLAIN if name in values},
-            filled_frames=tuple((int(a), int(b)) for a, b in values.get("filled_frames", ())),
-            plain_frames=tuple((int(a), int(b)) for a, b in values.get("plain_frames", ())),
-            best=tuple(_sample(s) for s in values.get("best", ())),
-            worst=tuple(_sample(s) for s in values.get("worst", ())),
-            timeline=tuple(_points(values.get("timeline", {}))),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        plain = {name: values[name] for name in _PLAIN if name in values}
+        lists: dict[str, Any] = {
+            "filled_frames": values.get("filled_frames", ()),
+            "plain_frames": values.get("plain_frames", ()),
+            "best": [_sample(s) for s in values.get("best", ())],
+            "worst": [_sample(s) for s in values.get("worst", ())],
+            "timeline": _points(values.get("timeline", {})),
+        }
+        return _checked(Track, plain | lists)
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise DataError(
             f"track record: {error.__class__.__name__}: {error}; "
             "wanted what 'vsr run' writes: run it again"
         ) from None
+
+
+def _checked(cls: type[T], values: Mapping[str, Any]) -> T:
+    """One of the record's classes, each value of the kind that its field says, and finite."""
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name}: got {value}, wanted a finite number")
+    return build(cls, values, cls.__name__)
 
 
 def _sample_to_dict(sample: FaceSample) -> dict[str, Any]:
@@ -82,8 +95,11 @@ def _sample_to_dict(sample: FaceSample) -> dict[str, Any]:
 def _sample(values: Mapping[str, Any]) -> FaceSample:
     fields = FaceSample.__dataclass_fields__.keys() - {"box", "window", "strength"}
     rest = {k: values[k] for k in fields}
-    return FaceSample(**rest, box=Box(*values["box"]), window=Window(*values["window"]),
-                      strength=values.get("strength", 1.0))  # fmt: skip
+    if "strength" in values:
+        rest["strength"] = values["strength"]
+    window = dict(zip(Window.__dataclass_fields__, values["window"], strict=True))
+    places = {"box": Box(*values["box"]), "window": _checked(Window, window)}
+    return _checked(FaceSample, rest | places)
 
 
 def _row(point: TrackPoint) -> list[Any]:
@@ -96,16 +112,9 @@ def _points(table: Mapping[str, Any]) -> list[TrackPoint]:
     points = []
     for row in table.get("rows", []):
         cell = dict(zip(names, row, strict=True))
-        points.append(
-            TrackPoint(
-                frame=cell["frame"],
-                seconds=cell["seconds"],
-                box=Box(cell["x"], cell["y"], cell["width"], cell["height"]),
-                filled=bool(cell["filled"]),
-                outcome=cell["outcome"],
-                deviation=cell["deviation"],
-            )
-        )
+        plain = {k: cell[k] for k in ("frame", "seconds", "outcome", "deviation")}
+        box = Box(cell["x"], cell["y"], cell["width"], cell["height"])
+        points.append(_checked(TrackPoint, plain | {"box": box, "filled": bool(cell["filled"])}))
     return points
 
 

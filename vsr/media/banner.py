@@ -15,10 +15,10 @@ from fractions import Fraction
 from vsr.core.video import StreamInfo, StreamKind
 
 _INPUT = re.compile(r"^Input #0, (\S+), from ")
-_DURATION = re.compile(r"^  Duration: (\S+), start: (-?[\d.]+)")
-_DURATION_ONLY = re.compile(r"^  Duration: (\d+):(\d+):([\d.]+)")
+_DURATION = re.compile(r"^  Duration: (\S+), start: (-?\d{1,18}\.?\d{0,18})")
+_DURATION_ONLY = re.compile(r"^  Duration: (\d{1,18}):(\d\d):(\d\d\.?\d{0,18})")
 _STREAM = re.compile(
-    r"^  Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$", re.IGNORECASE
+    r"^  Stream #0:(\d{1,9})(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$", re.IGNORECASE
 )
 _KINDS: dict[str, StreamKind] = {
     "Video": "video",
@@ -27,7 +27,9 @@ _KINDS: dict[str, StreamKind] = {
     "Data": "data",
     "Attachment": "attachment",
 }
-_ROTATION = re.compile(r"^ +(?:Display Matrix|displaymatrix): rotation of (-?[\d.]+) degrees")
+_ROTATION = re.compile(
+    r"^ +(?:Display Matrix|displaymatrix): rotation of (-?\d{1,18}\.?\d{0,18}) degrees"
+)
 
 
 @dataclass(slots=True)
@@ -92,8 +94,8 @@ def _add_stream(banner: Banner, match: re.Match[str]) -> int:
     return stream.index
 
 
-_SHOW_RATE = re.compile(r"config in time_base: (\d+)/(\d+), frame_rate: (\d+)/(\d+)")
-_SHOW_FRAME = re.compile(r"\bfmt:(\S+) .*?\bsar:(\d+)/(\d+) s:(\d+)x(\d+)")
+_SHOW_RATE = re.compile(r"config in time_base: \d+/\d+, frame_rate: (\d{1,18})/(\d{1,18})")
+_SHOW_FRAME = re.compile(r"\bfmt:(\S+) .*?\bsar:(\d{1,18})/(\d{1,18}) s:(\d{1,9})x(\d{1,9})")
 _SHOW_COLOR = re.compile(
     r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
 )
@@ -123,7 +125,7 @@ def parse_first_frame(lines: Sequence[str]) -> FirstFrame | None:
     shape: re.Match[str] | None = None
     for line in lines:
         if match := _SHOW_RATE.search(line):
-            num, den = int(match.group(3)), int(match.group(4))
+            num, den = int(match.group(1)), int(match.group(2))
             rate = Fraction(num, den) if num > 0 and den > 0 else None
         elif shape is None:
             shape = _SHOW_FRAME.search(line)

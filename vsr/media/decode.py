@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
-from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster
+from vsr.media.timeline import average_rate, first_tick, keep_on_grid, parse_fps, raster
 
 _PTS, _RGB, _CANVAS = 0, 1, 2
 SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
 """containers with an index; elsewhere a seek may land behind the keyframe that is needed"""
+_LEAST_STEP_S = Fraction(1, 1000)
+"""what Matroska can tell apart"""
 _END_S = 1.0
 """damage within so many seconds (or 40 frames, what ffmpeg may be ahead of us) of the last
 frame counts as the source breaking off: some containers have no other sign of it"""
@@ -115,7 +118,7 @@ class VideoReader:
         span = (int(kept[-1]) - int(kept[0])) * self.info.time_base
         if self._keep.all() or span <= 0:
             return self.info.frame_rate
-        return ((len(kept) - 1) / span).limit_denominator(1001)
+        return average_rate(len(kept), span)
 
     def number_of(self, frame: Frame) -> int:
         """The place of a frame among all that the grid keeps, also where a window cuts."""
@@ -170,8 +173,8 @@ class VideoReader:
 
     def _frames(self, process: FfmpegProcess) -> Iterator[Frame]:
         """Read the pipes in turn: timestamp, RGB, canvas."""
-        last_pts: int | None = None
-        repaired = 0
+        least_pts: int | None = None
+        repaired, step = 0, max(1, math.ceil(_LEAST_STEP_S / self.info.time_base))
         for pts in self._timestamps(process):
             rgb, canvas = self._pictures(process)
             if rgb is None:
@@ -184,15 +187,15 @@ class VideoReader:
             self.report.last_seconds = self._damage.now_s = float(pts * self.info.time_base)
             if not self._wanted(pts):
                 continue
-            if last_pts is not None and pts <= last_pts:
-                pts, repaired = last_pts + 1, repaired + 1
-            last_pts = pts
+            if least_pts is not None and pts < least_pts:
+                pts, repaired = least_pts + step - 1, repaired + 1
+            least_pts = pts + 1
             self.report.frames_kept += 1
             yield Frame(self.report.frames_kept - 1, pts, self.info.time_base, rgb, canvas)
         if repaired:
             self.report.notices.append(
                 f"{repaired} timestamps of the source ran backwards or stood still; "
-                "they were moved one tick on"
+                "they were moved on by the least that every container can tell apart"
             )
         self._conclude(process.wait())
 

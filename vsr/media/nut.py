@@ -1,6 +1,6 @@
 """The stream that carries raw pictures into the encoding ffmpeg: NUT, written by hand.
 
-NUT (the container of that name, version 3, with CRC-32 of polynomial 04C11DB7) is the one
+NUT (the container of that name, version 4, with CRC-32 of polynomial 04C11DB7) is the one
 format ffmpeg reads from a pipe that holds all of: any rational time base, an exact pts for
 every picture, the pixel aspect, and the nominal frame rate. IVF and rawvideo lack the rate;
 without it encoders take one tick for the frame duration, pick absurd levels (or refuse), and
@@ -22,6 +22,7 @@ _SYNCPOINT = struct.pack(">Q", 0x4E4BE4ADEECA4569)
 
 _MAX_DISTANCE = 65536
 _MSB_PTS_SHIFT = 7
+_PIPE = 2  # no syncpoints behind the first: a reader would keep each one for a seek, for ever
 _FLAG_KEY, _FLAG_CODED_PTS, _FLAG_SIZE_MSB, _FLAG_CHECKSUM = 1, 8, 32, 64
 
 _FOURCC = {
@@ -55,6 +56,7 @@ class NutMuxer:
         self._tb = time_base
         self._aspect = sample_aspect
         self._rate = frame_rate
+        self._begun = False
 
     def header(self) -> bytes:
         """File id, main header, stream header and, where known, the frame rate."""
@@ -70,7 +72,8 @@ class NutMuxer:
         """What goes before a picture of ``size`` bytes shown at ``pts`` (0 or more)."""
         if pts < 0:
             raise ValueError(f"NutMuxer.frame: got pts {pts}, wanted 0 or more; shift the stream")
-        syncpoint = _packet(_SYNCPOINT, _v(pts) + _v(0))
+        first, self._begun = not self._begun, True
+        syncpoint = _packet(_SYNCPOINT, _v(pts) + _v(0)) if first else b""
         head = b"\x00" + _v(pts + (1 << _MSB_PTS_SHIFT)) + _v(size)
         return syncpoint + head + _crc(head)
 
@@ -81,7 +84,8 @@ class NutMuxer:
         table = _v(flags) + _v(6) + _s(0) + _v(1) + _v(0) + _v(0) + _v(0) + _v(255)
         return b"".join(
             (
-                _v(3),
+                _v(4),  # version
+                _v(0),  # minor version
                 _v(1),
                 _v(_MAX_DISTANCE),
                 _v(1),
@@ -89,6 +93,7 @@ class NutMuxer:
                 _v(self._tb.denominator),
                 table,
                 _v(0),
+                _v(_PIPE),
             )
         )
 

@@ -16,6 +16,7 @@ from vsr.media.banner import Banner, FirstFrame, parse_banner, parse_first_frame
 from vsr.media.formats import bit_depth_of, is_rgb
 from vsr.media.packets import PacketScan, packet_times, scan_packets
 from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.timeline import average_rate
 
 __all__ = ["packet_times", "probe"]
 
@@ -247,4 +248,4 @@ def _frame_rate(nominal: Fraction | None, scan: PacketScan) -> Fraction | None:
     average = (count - 1) / span
     if nominal is not None and abs(nominal / average - 1) < Fraction(1, 50):
         return nominal
-    return average.limit_denominator(1001)
+    return average_rate(count, span)

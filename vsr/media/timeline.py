@@ -41,6 +41,14 @@ def parse_fps(text: str) -> Fraction | None:
     return ntsc if "." in word and abs(ntsc - rate) < Fraction(1, 100) else rate
 
 
+def average_rate(frames: int, span_s: Fraction) -> Fraction:
+    """Frames per second of ``frames`` (> 1) pictures, the last ``span_s`` (> 0) after the first.
+
+    A fraction of small numbers; never 0, however far apart damaged timestamps are.
+    """
+    return ((frames - 1) / span_s).limit_denominator(1001) or Fraction(1, 1001)
+
+
 def raster(pts: np.ndarray, keep: np.ndarray) -> tuple[int, int] | None:
     """(origin, period) such that exactly the kept timestamps are origin + k * period.
 

@@ -8,7 +8,6 @@ without what only the finished file can tell, in its run folder or in ``export/`
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import numpy as np
 
 import vsr
 from vsr.core.errors import ModelError
+from vsr.core.jsontext import parse_json
 from vsr.models.card import render_card
 from vsr.models.registry import INTERPOLATIONS, STORE, build, user_folder
 from vsr.models.spec import FORMAT, ModelSpec, spec_from_dict, write_spec
@@ -142,8 +142,8 @@ def _read_draft(run: Path) -> tuple[ModelSpec, Path]:
     """The export's spec and its weights file."""
     path = _find_export(run)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        values = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(
             f"{path}: not a readable export ({reason}); let 'vsr train' write it again"

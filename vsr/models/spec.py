@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from vsr.core.config import near
 from vsr.core.errors import ModelError
+from vsr.core.jsontext import parse_json
 
 Family = Literal["srresnet", "srgan", "interpolation"]
 
@@ -174,8 +175,8 @@ def read_spec(path: Path) -> ModelSpec:
         ModelError: unreadable, not JSON, or not a valid spec.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        values = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(
             f"{path}: not a readable model spec ({reason}); "

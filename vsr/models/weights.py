@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,16 +85,19 @@ def load_weights(model: keras.Model, path: Path) -> None:
     """
     import h5py
 
+    remedy = "the weights were trained for another 'generator' table: correct the spec"
+    built = sorted(tuple(v.shape) for v in model.weights)
     try:
         with h5py.File(path, "r") as file:
-            arrays = _arrays(file)
-    except OSError as error:
+            datasets = list(_datasets(file, set()))
+            stored = sorted(d.shape for d in datasets)
+            # read only what has the right size: a file of a few bytes can promise petabytes
+            arrays = [np.asarray(d[()], np.float32) for d in datasets if stored == built]
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(
-            f"{path}: not a readable HDF5 file ({error}); give a .weights.h5"
+            f"{path}: not a readable HDF5 file of weights ({_first_line(error)}); "
+            "give a .weights.h5"
         ) from None
-    stored = sorted(array.shape for array in arrays)
-    built = sorted(tuple(v.shape) for v in model.weights)
-    remedy = "the weights were trained for another 'generator' table: correct the spec"
     if stored != built:
         extra = [s for s in stored if s not in built] or [s for s in built if s not in stored]
         what = f", e.g. shape {extra[0]} on one side only" if extra else ""
@@ -105,24 +108,42 @@ def load_weights(model: keras.Model, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Keras only warns of is checked below
             model.load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path}: does not fit the generator ({first}); {remedy}") from None
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: does not fit the generator ({_first_line(error)}); {remedy}"
+        ) from None
     if _digests(np.asarray(v) for v in model.weights) != _digests(arrays):
         raise ModelError(f"{path}: does not fit the generator (Keras passed layers over); {remedy}")
 
 
-def _arrays(file: h5py.File) -> list[np.ndarray]:
+def _datasets(group: h5py.Group, seen: set[int]) -> Iterator[h5py.Dataset]:
+    """Every array below a group, none of them read yet.
+
+    Raises ValueError for what weights never hold: links, arrays whose bytes lie in other
+    files, anything but floating point numbers.
+    """
     import h5py
 
-    arrays: list[np.ndarray] = []
+    where = h5py.h5o.get_info(group.id).addr  # type: ignore[attr-defined]
+    if where in seen:
+        raise ValueError(f"the group {group.name} stands in it twice")
+    seen.add(where)
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is a link to elsewhere")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _datasets(item, seen)
+        elif not isinstance(item, h5py.Dataset) or item.dtype.kind != "f" or item.shape is None:
+            raise ValueError(f"{name} holds no floating point numbers")
+        elif item.external or item.is_virtual:
+            raise ValueError(f"the numbers of {name} lie in another file")
+        else:
+            yield item
 
-    def visit(_: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays.append(np.asarray(item[()], np.float32))
 
-    file.visititems(visit)
-    return arrays
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _digests(arrays: Iterable[np.ndarray]) -> list[bytes]:

@@ -15,7 +15,8 @@ from PIL import Image, UnidentifiedImageError
 
 import vsr
 from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
-from vsr.core.errors import DataError, VsrError
+from vsr.core.config import build
+from vsr.core.errors import DataError, UsageError, VsrError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
@@ -36,6 +37,9 @@ _KEYS = {
     "source": dict, "recipe": dict, "model": dict, "selection": dict, "tracks": list,
     "frames": list, "faces": list, "notices": list,
 }  # fmt: skip
+
+_LARGEST_PX, _LARGEST_PTS, _LARGEST_S, _FASTEST_FPS = 1 << 16, 1 << 62, 1e9, 100_000
+"""what no index of a real video exceeds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +153,18 @@ def _read(folder: Path, values: dict[str, Any]) -> _Export:
             "export again with a recipe whose output is 'frame'"
         )
     try:
-        width, height = int(video["width"]), int(video["height"])
-        format, color = PIXEL_FORMATS[video["pix_fmt"]], ColorSpec(**video["color"])
-        rate = Fraction(video["frame_rate"]) if video["frame_rate"] else None
+        width, height = _size(video["width"]), _size(video["height"])
+        format = PIXEL_FORMATS[str(video["pix_fmt"])]
+        color = build(ColorSpec, video["color"], "color")
+        rate = Fraction(str(video["frame_rate"])) if video["frame_rate"] else None
         names = [str(f["picture"]) for f in frames]
         hashes = [str(f["sha256"]) for f in frames]
-        rising = all(a["pts"] < b["pts"] for a, b in itertools.pairwise(frames))
-    except (KeyError, TypeError, ValueError) as error:
+        rising = all(a < b for a, b in itertools.pairwise(_pts(f["pts"]) for f in frames))
+        _seconds(video.get("end_s"), video.get("broken_at_s"), values["selection"].get("start_s"))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, UsageError) as error:
         raise DataError(f"{folder / INDEX}: damaged ({error!r}); export again") from None
+    if rate is not None and not 0 < rate <= _FASTEST_FPS:
+        raise DataError(f"{folder / INDEX}: damaged (frame_rate {rate}); export again")
     if not rising or any(Path(n).is_absolute() or ".." in Path(n).parts for n in names):
         raise DataError(f"{folder / INDEX}: its frames are out of order or elsewhere; export again")
     _refuse_missing(folder, names, values)
@@ -169,6 +177,24 @@ def _read(folder: Path, values: dict[str, Any]) -> _Export:
         _check_size(folder / names[place], width, height)
     exact = _exact(folder, values)
     return _Export(folder, values, width, height, format, color, rate, edited, exact)
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value <= _LARGEST_PX:
+        raise ValueError(f"size {value!r}")
+    return value
+
+
+def _pts(value: Any) -> int:
+    if not isinstance(value, int) or not abs(value) < _LARGEST_PTS:
+        raise ValueError(f"pts {value!r}")
+    return value
+
+
+def _seconds(*values: Any) -> None:
+    for value in values:
+        if value is not None and not (isinstance(value, int | float) and abs(value) < _LARGEST_S):
+            raise ValueError(f"seconds {value!r}")
 
 
 def _refuse_missing(folder: Path, names: list[str], values: dict[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import DataError, InputError, ModelError
+from vsr.core.jsontext import parse_json
 from vsr.models.registry import get_spec
 from vsr.models.spec import ModelSpec
 from vsr.run.recipe import Recipe, override, recipe_from_dict
@@ -17,7 +17,7 @@ from vsr.run.source import source_hash
 def read_object(path: Path, what: str) -> dict[str, Any]:
     """A JSON object; raises InputError where unreadable, DataError where it is none."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:

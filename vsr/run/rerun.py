@@ -19,7 +19,7 @@ from vsr.run.output import check_writable
 from vsr.run.record import find_source, read_record, recorded_recipe
 from vsr.run.restore import restore
 
-_KEYS = {"source": dict, "outputs": list, "recipe": dict, "model": dict}
+_KEYS = {"source": dict, "outputs": list, "recipe": dict, "model": dict, "versions": dict}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def rerun(
         manifest=str(path),
         same=whole and all(o.same for o in outputs),
         outputs=outputs,
-        version_changes=_version_changes(values.get("versions", {}), again),
+        version_changes=_version_changes(values["versions"], again),
         notices=notices,
         kept=str(out) if out is not None else None,
     )

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from vsr.core.errors import DataError, OutputError, UsageError
+from vsr.core.jsontext import parse_json
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.degrade.image import enlarge_image
 from vsr.train.backend import prepare_backend
@@ -291,7 +292,7 @@ def _open_run(run: Path, recipe: TrainRecipe) -> None:
         run.mkdir(parents=True, exist_ok=True)
         if path.is_file() and (run / CHECKPOINT).is_file():
             # through the recipe: keys that the run's version did not have yet take their defaults
-            known = train_recipe_from_dict(json.loads(path.read_text(encoding="utf-8")), path)
+            known = train_recipe_from_dict(parse_json(path.read_text(encoding="utf-8")), path)
             for table, values in known.to_dict().items():
                 if table not in ("loop", "name") and values != wanted[table]:
                     raise UsageError(
@@ -299,5 +300,5 @@ def _open_run(run: Path, recipe: TrainRecipe) -> None:
                         "choose another folder, or the recipe in its recipe.json"
                     )
         path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise OutputError(f"{run}: cannot be used as run folder ({error})") from None

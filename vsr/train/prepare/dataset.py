@@ -7,9 +7,8 @@ Made by ``vsr prepare``, or by hand in the same layout: ``train/hr/NAME.png`` wi
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ import numpy as np
 from PIL import Image
 
 from vsr.core.errors import DataError
+from vsr.core.jsontext import parse_json
+from vsr.models.weights import file_sha256
 from vsr.train.prepare.card import FORMAT, INDEX_FILE, KIND
 from vsr.train.prepare.pairs import HR_FOLDER, lr_folder, png_size
 from vsr.train.prepare.source import SPLITS, SUFFIXES, Split
@@ -69,12 +70,23 @@ class PairedDataset:
         differs (a data set made by hand has no hashes and passes)."""
         if not self.card:
             return
-        with (self.path / INDEX_FILE).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                for folder in (HR_FOLDER, *map(lr_folder, self.scales)):
-                    path = self._folder(row["split"], folder) / row["name"]
-                    if hashlib.sha256(path.read_bytes()).hexdigest() != row[f"{folder}_sha256"]:
+        for split, names in self.names.items():
+            listed = self._hashes(split)
+            for folder in (HR_FOLDER, *map(lr_folder, self.scales)):
+                for name in names:
+                    path = self._folder(split, folder) / name
+                    if file_sha256(path) != listed.get(name, {}).get(f"{folder}_sha256"):
                         raise DataError(f"{path}: was changed since it was made; {_REMEDY}")
+
+    def _hashes(self, split: Split) -> dict[str, dict[str, str]]:
+        """The rows of ``index.csv`` for a split, by file name."""
+        path = self.path / INDEX_FILE
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error) as error:
+            raise DataError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
+        return {str(row.get("name")): row for row in rows if row.get("split") == split}
 
     def _folder(self, split: str, name: str) -> Path:
         return self.path / split / name
@@ -144,7 +156,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """The content of ``dataset.json``; raises DataError where it is none of ours."""
     file = path / CARD_FILE
     try:
-        card = json.loads(file.read_text(encoding="utf-8"))
+        card = parse_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:
@@ -155,10 +167,30 @@ def read_card(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{file}: format {card.get('format')}, this version reads format {FORMAT}; {_REMEDY}"
         )
-    missing = [k for k in ("hr_size", "scales", "splits", "settings", "terms") if not card.get(k)]
-    if missing:
-        raise DataError(f"{file}: lacks {', '.join(missing)}; {_REMEDY}")
+    wrong = [key for key, good in _CARD_KEYS.items() if not good(card.get(key))]
+    if wrong:
+        raise DataError(f"{file}: lacks {', '.join(wrong)}, or holds it damaged; {_REMEDY}")
     return card
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 1 << 16
+
+
+def _are_splits(value: Any) -> bool:
+    if not isinstance(value, dict) or not value or not set(value) <= set(SPLITS):
+        return False
+    return all(isinstance(s, dict) and isinstance(s.get("pairs"), int) for s in value.values())
+
+
+_CARD_KEYS: dict[str, Callable[[Any], bool]] = {
+    "hr_size": _is_size,
+    "scales": lambda v: isinstance(v, list) and bool(v) and all(map(_is_size, v)),
+    "splits": _are_splits,
+    "settings": lambda v: isinstance(v, dict) and bool(v),
+    "terms": lambda v: isinstance(v, str) and bool(v),
+}
+"""what a reader of the card relies on"""
 
 
 def image_size(path: Path) -> tuple[int, int]:

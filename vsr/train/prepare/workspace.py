@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import OutputError
+from vsr.core.jsontext import parse_json
 from vsr.run.output import check_writable, write_atomically
 from vsr.train.prepare.pairs import HR_FOLDER, lr_folder
 from vsr.train.prepare.plan import PlannedPair
@@ -71,7 +72,7 @@ class Workspace:
     def state(self) -> dict[str, Any] | None:
         """Settings of the unfinished run; None where there is none."""
         try:
-            value = json.loads((self.partial / STATE_FILE).read_text(encoding="utf-8"))
+            value = parse_json((self.partial / STATE_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return value if isinstance(value, dict) else None

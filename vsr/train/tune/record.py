@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from vsr.core.config import to_toml
 from vsr.core.errors import DataError
+from vsr.core.jsontext import parse_json
 from vsr.run.output import write_atomically
 from vsr.train.tune.engine import Proposal
 from vsr.train.tune.recipe import TuneRecipe, Values, with_values
@@ -101,7 +102,7 @@ def read_rows(out: Path) -> list[Row]:
     if not path.is_file():
         return []
     try:
-        rows = [Row(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
+        rows = [Row(**values) for values in parse_json(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); choose another folder") from None
     if [row.number for row in rows] != list(range(1, len(rows) + 1)):

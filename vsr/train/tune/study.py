@@ -17,6 +17,7 @@ from typing import Any
 
 from vsr.core.config import build, to_table
 from vsr.core.errors import DataError, OutputError, UsageError, VsrError
+from vsr.core.jsontext import parse_json
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.run.output import check_writable, write_atomically
 from vsr.train.prepare.dataset import open_dataset
@@ -237,7 +238,7 @@ def _difference(name: str, old: Any, new: Any) -> str:
 def _read_settings(path: Path) -> dict[str, Any]:
     """As `_settle` wrote them; keys that came later take their defaults."""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = parse_json(path.read_text(encoding="utf-8"))
         search = build(SearchConfig, known["search"], f"{path} search")
         base = train_recipe_from_dict(known["base"], path)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

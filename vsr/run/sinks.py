@@ -16,6 +16,7 @@ from vsr.core.errors import InputError, OutputError
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
+from vsr.media.codecs import card_notices
 from vsr.media.convert import from_rgb
 from vsr.media.encode import CONTAINERS, EncodeResult, VideoWriter, choose_format
 from vsr.media.watermark import Watermark
@@ -91,6 +92,7 @@ class VideoSink:
     ) -> None:
         self._scale = recipe.upscale.scale
         self._cfg = recipe.paste
+        self._encode = recipe.encode
         width, height = info.width * self._scale, info.height * self._scale
         self._watermark = watermark_of(recipe, width, height)
         self._writer = VideoWriter(
@@ -131,7 +133,8 @@ class VideoSink:
 
     def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
         """Close the encoder; sound is cut where the source broke off."""
-        return [self._writer.close(end_s=broken_at_s)]
+        result = self._writer.close(end_s=broken_at_s)
+        return [replace(result, notices=[*result.notices, *card_notices(self._encode)])]
 
 
 class FaceSink:

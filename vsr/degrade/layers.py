@@ -48,7 +48,8 @@ def jpeg_batch(x: Any, factor: Any) -> Any:
     """
     ycc = ops.matmul(x, ops.convert_to_tensor(_TO_YCC.T))
     luma = _quantise(ycc[..., :1] - 128.0, JPEG_LUMA, factor) + 128.0
-    small = ops.average_pool(ycc[..., 1:], 2)
+    height, width = x.shape[1] // 2, x.shape[2] // 2  # average_pool() fails on JAX (Keras 3.15)
+    small = ops.mean(ops.reshape(ycc[..., 1:], (-1, height, 2, width, 2, 2)), axis=(2, 4))
     chroma = _smooth_double(_quantise(small, JPEG_CHROMA, factor))
     coded = ops.matmul(ops.concatenate([luma, chroma], -1), ops.convert_to_tensor(_TO_RGB.T))
     coded = ops.clip(ops.round(coded), 0.0, 255.0)

@@ -14,6 +14,7 @@ from keras import ops
 from vsr.core.errors import ModelError
 from vsr.models.backend import filtered_stderr
 from vsr.models.flops import count_flops
+from vsr.models.fold import fold_generator
 from vsr.models.registry import Dtype, get_spec, load_generator
 from vsr.models.spec import ModelSpec
 
@@ -45,7 +46,7 @@ def load_network(
         choose_precision(spec, on_gpu=place.startswith("gpu")) if precision == "auto" else precision
     )
     with keras.device(place):
-        model = load_generator(name_or_path, dtype)
+        model = fold_generator(load_generator(name_or_path, dtype), spec, dtype)
     return GeneratorUpscaler(model, spec, device=place, precision=dtype)
 
 

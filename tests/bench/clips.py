@@ -73,6 +73,8 @@ SEVEN = (
     Walker(80, 700, 320, 40, 14.0, 5.2, tone=(0.94, 0.9, 0.88)),
 )
 """the far ones first: the near ones stand before them"""
+BEHIND_RAIL = 3
+"""of the seven, who stand behind a rail"""
 
 
 def scene(walkers: Sequence[Walker], frames: int, seed: int) -> Iterator[np.ndarray]:
@@ -82,8 +84,10 @@ def scene(walkers: Sequence[Walker], frames: int, seed: int) -> Iterator[np.ndar
     noise = np.random.default_rng(seed)
     for index in range(frames):
         canvas = background.astype(np.float32)
-        for walker, (body, mask) in zip(walkers, drawn, strict=True):
+        for number, (walker, (body, mask)) in enumerate(zip(walkers, drawn, strict=True), 1):
             _put(canvas, walker, body, mask, index / make.FPS)
+            if number == BEHIND_RAIL < len(walkers):
+                _rail(canvas)
         make.counter(canvas)
         canvas += noise.normal(0, 1.6, canvas.shape[:2]).astype(np.float32)[..., None]
         yield np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
@@ -110,6 +114,12 @@ def _put(canvas: np.ndarray, walker: Walker, body: np.ndarray, mask: np.ndarray,
     warped = cv2.warpAffine(body, move, size, flags=cv2.INTER_CUBIC)
     cover = cv2.warpAffine(mask, move, size, flags=cv2.INTER_LINEAR)[..., None]
     canvas += (np.clip(warped, 0, 255) - canvas) * cover
+
+
+def _rail(canvas: np.ndarray) -> None:
+    """A wooden rail across the room, in place."""
+    canvas[300:345] = (96, 70, 48)
+    canvas[300:308] = (150, 118, 84)
 
 
 def make_clips(folder: Path, seconds: float = SECONDS) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import statistics
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from xml.sax.saxutils import escape
 STORE = Path(__file__).parents[2] / "vsr" / "models" / "store"
 CARDS = {2: ("srgan-x2", "srgan-x2-fast", "srresnet-x2-fast"), 4: ("srgan-x4", "srresnet-x4")}
 """whose cards hold a comparison of a scale, the most complete first"""
-QUALITY = ("over bicubic (dB)", "SSIM", "perceptual (of bicubic's)", "identity")
+QUALITY = ("over bicubic (dB)", "SSIM", "perceptual (of bicubic's)", "identity", "faces judged")
 
 Quality = dict[str, dict[str, str]]
 """name of a network -> column -> figure, as it stands in a card"""
@@ -37,17 +38,20 @@ def read_quality(scale: int, store: Path = STORE) -> Quality:
 
 
 def _first_table(card: str) -> Quality:
-    """Rows of the first table under "## Comparison"."""
+    """Rows of the first table under "## Comparison", and on how many faces it was made."""
     rows: list[list[str]] = []
+    count = ""
     for line in card.partition("## Comparison")[2].splitlines():
+        if not rows and (said := re.search(r"(\d+) faces:", line)):
+            count = said[1]
         if line.startswith("|"):
             rows.append([cell.strip() for cell in line.strip("|").split("|")])
         elif rows:
             break
     if not rows:
         return {}
-    head = rows[0][1:]
-    return {row[0]: dict(zip(head, row[1:], strict=True)) for row in rows[2:]}
+    head = [*rows[0][1:], "faces judged"]
+    return {row[0]: dict(zip(head, [*row[1:], count], strict=True)) for row in rows[2:]}
 
 
 def tables(result: dict[str, Any], store: Path = STORE) -> str:
@@ -55,9 +59,8 @@ def tables(result: dict[str, Any], store: Path = STORE) -> str:
     texts = []
     if any(row["group"] == "frame" for row in result["rows"]):
         texts.append(_frames(result, store))
-    for scale in (2, 4):
-        if any(row["group"] == f"face-x{scale}" for row in result["rows"]):
-            texts.append(_faces(result, scale, store))
+    there = {row["group"] for row in result["rows"]}
+    texts += [_faces(result, scale, store) for scale in (2, 4) if f"face-x{scale}" in there]
     return "\n\n".join(texts)
 
 
@@ -153,19 +156,19 @@ def chart(result: dict[str, Any]) -> str:
     for power in range(round(math.log10(low)), round(math.log10(high)) + 1):
         x = x_of(10.0**power)
         parts.append(f'<path d="M{x:.1f} {_TOP}V{bottom + 4}" stroke="{_GRID}"/>')
-        parts.append(_text(x, bottom + 20, f"{10.0**power:g} s", anchor="middle"))
+        parts.append(_text(x, bottom + 20, _rounded(10.0**power), anchor="middle"))
     for index, row in enumerate(rows):
         y = _TOP + _ROW * index
         end, colour = x_of(row["median_s"]), _OURS if row["vsr"] else _PEERS
-        label = f"{row['name']}: {row['part'].removeprefix('restore-fast, ')}"
-        label = label.replace("restore, ", "")
+        part = row["part"].rpartition(", ")[2] if row["vsr"] else row["part"]
+        label = f"{'vsr ' if row['vsr'] else ''}{row['name']}: {part}"
         parts.append(_text(_LEFT - 10, y + 20, label, anchor="end"))
         parts.append(
             f'<rect x="{_LEFT}" y="{y + 5}" width="{end - _LEFT:.1f}" height="{_ROW - 9}" '
             f'rx="2" fill="{colour}"/>'
         )
-        parts.append(_text(end + 6, y + 20, f"{row['median_s']:.3g} s"))
-    parts.append(_text(16, height - 8, "coloured: vsr; grey: peers on the whole picture"))
+        parts.append(_text(end + 6, y + 20, _rounded(row["median_s"])))
+    parts.append(_text(16, height - 8, "coloured: vsr; grey: peers"))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -174,6 +177,12 @@ def _text(
 ) -> str:
     style = f'text-anchor="{anchor}" font-size="{size}" font-weight="{weight}"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'
+
+
+def _rounded(seconds: float) -> str:
+    if seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms"
+    return f"{seconds:,.0f} s" if seconds >= 100 else f"{seconds:.3g} s"
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:

@@ -58,6 +58,12 @@ def test_a_stride_that_loses_faces_is_not_recommended(made: Prepared):
     rows = [StrideRow(1, 20, 1.0), StrideRow(5, 60, 1.0), StrideRow(8, 61, 1.0)]
     (advice,) = advise_stride(rows, made)
     assert advice.value == 5, "the longer one is no quicker"
+    rows.append(StrideRow("auto", 58, 0.992))
+    (advice,) = advise_stride(rows, made)
+    assert advice.value == "auto", "nearly as quick, and it follows what moves"
+    rows[-1] = StrideRow("auto", 58, 0.98)
+    (advice,) = advise_stride(rows, made)
+    assert advice.value == 5
 
 
 def test_recall_counts_faces_that_overlap_by_half(made: Prepared):
@@ -101,6 +107,7 @@ def test_strides_and_presets_are_measured_on_the_clip(made: Prepared, tmp_path: 
     steps: list[str] = []
     strides = try_strides(made, steps.append)
     assert (strides[0].stride, strides[0].recall) == (1, 1.0)
+    assert strides[-1].stride == "auto"
     assert all(row.recall > 0.9 and row.frames_per_s > 0 for row in strides)
     presets = try_presets(made, tmp_path, steps.append)
     assert [row.preset for row in presets][0::5] == ["ultrafast", "medium"]

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from vsr.media.decode import DecodeConfig
 from vsr.run.recipe import override
 from vsr.run.source import open_source
 
-STRIDES = (1, 2, 3, 5, 8)
+STRIDES: tuple[int | Literal["auto"], ...] = (1, 2, 3, 5, 8, "auto")
 MIN_RECALL = 0.99
 """of the faces found with a search in every frame, that a longer stride must find too"""
 _TRIED_PRESETS = PRESETS[: PRESETS.index("medium") + 1]
@@ -55,7 +56,7 @@ class Advice:
 class StrideRow:
     """Detection with one stride."""
 
-    stride: int
+    stride: int | Literal["auto"]
     frames_per_s: float
     recall: float
     """0..1: share of the followed faces of stride 1 that are followed with this one"""
@@ -173,14 +174,21 @@ def _precision(found: GeneratorResult, quickest: dict[str, GeneratorRow]) -> tup
 
 
 def advise_stride(rows: Sequence[StrideRow], made: Prepared) -> list[Advice]:
-    """The smallest stride that is nearly the quickest of those that keep 99 of 100 faces."""
+    """What is nearly the quickest of all that keep 99 of 100 faces: the smallest stride.
+
+    "auto" goes before a number, for it follows what moves.
+    """
     good = [row for row in rows if row.recall >= MIN_RECALL]
     if not good:
         return []
     best = max(row.frames_per_s for row in good)
-    row = min((r for r in good if r.frames_per_s >= _NEAR * best), key=lambda r: r.stride)
+    row = min((r for r in good if r.frames_per_s >= _NEAR * best), key=_by_number)
     reason = f"{row.frames_per_s:.0f} frames/s, finds {row.recall:.1%} of what stride 1 finds"
     return [Advice("detect.stride", row.stride, made.recipe.detect.stride, reason)]
+
+
+def _by_number(row: StrideRow) -> int:
+    return 0 if row.stride == "auto" else row.stride
 
 
 def advise_preset(

@@ -231,7 +231,7 @@ def _machine(upscaler: Upscaler, busy: float | None) -> Machine:
     import keras
 
     return Machine(
-        processor=_processor(),
+        processor=processor(),
         cores=core_count(),
         memory_gib=available_memory() / 2**30,
         system=f"{platform.system()} {platform.machine()}",
@@ -242,7 +242,7 @@ def _machine(upscaler: Upscaler, busy: float | None) -> Machine:
     )
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name, as far as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -154,7 +154,7 @@ def _start_up(result: BenchmarkResult) -> tuple[tuple[str, str, str, str, str], 
 def _strides(result: BenchmarkResult) -> tuple[tuple[str, str, str, str, str], ...]:
     return tuple(
         (
-            f"every {row.stride}" if row.stride > 1 else "every frame",
+            {1: "every frame", "auto": "auto"}.get(row.stride, f"every {row.stride}"),
             f"{row.frames_per_s:.1f} frames/s",
             "",
             "",

@@ -35,6 +35,11 @@ def note(message: str, *, quiet: bool = False) -> None:
         print(f"note: {one_line(message)}", file=sys.stderr, flush=True)
 
 
+def say(message: str) -> None:
+    """A line of the result on stdout; names in it cannot steer the terminal."""
+    print(one_line(message), flush=True)
+
+
 def emit_json(value: Any) -> None:
     """The one machine-readable result on stdout."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, note, show_progress
+from vsr.cli.common import emit_json, note, say, show_progress
 from vsr.core.errors import BrokenSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _print(results: Results, out: Path | None, *, as_json: bool, quiet: bool) ->
     elif not quiet:
         _tables(results)
         if out is not None:
-            typer.echo(f"{out}: metrics.json, metrics.csv, table.md, faces.png")
+            say(f"{out}: metrics.json, metrics.csv, table.md, faces.png")
     if any(text.startswith("the source breaks off") for text in results.notices):
         raise typer.Exit(BrokenSourceError.exit_code)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vsr.cli.common import emit_json, note
+from vsr.cli.common import emit_json, note, say
 
 if TYPE_CHECKING:
     from vsr.evaluate.compare import Comparison
@@ -142,7 +142,7 @@ def _added(spec: ModelSpec, as_json: bool) -> None:
     if as_json:
         emit_json(values)
         return
-    typer.echo(
+    say(
         f"{spec.name}: {spec.parameters:,} weights, x{spec.scale}; "
         f"use it with --model {spec.name} --scale {spec.scale}"
     )

@@ -20,6 +20,7 @@ _DURATION_ONLY = re.compile(r"^  Duration: (\d{1,18}):(\d\d):(\d\d\.?\d{0,18})")
 _STREAM = re.compile(
     r"^  Stream #0:(\d{1,9})(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$", re.IGNORECASE
 )
+_SIZE = re.compile(r", (\d{1,9})x(\d{1,9})\b")
 _KINDS: dict[str, StreamKind] = {
     "Video": "video",
     "Audio": "audio",
@@ -45,6 +46,8 @@ class Banner:
     streams: list[StreamInfo] = field(default_factory=list)
     rotations: dict[int, float] = field(default_factory=dict)
     """stream index -> angle of the display matrix in degrees, counter-clockwise"""
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """stream index -> width and height of its pictures, as the header has them"""
     defaults: set[int] = field(default_factory=set)
     """indices of the streams marked as default"""
 
@@ -89,6 +92,8 @@ def _add_stream(banner: Banner, match: re.Match[str]) -> int:
         attached_picture="attached pic" in flags or "timed thumbnails" in flags,
     )
     banner.streams.append(stream)
+    if size := _SIZE.search(rest):
+        banner.sizes[stream.index] = int(size.group(1)), int(size.group(2))
     if "default" in flags:
         banner.defaults.add(stream.index)
     return stream.index
@@ -124,6 +129,8 @@ def parse_first_frame(lines: Sequence[str]) -> FirstFrame | None:
     rate: Fraction | None = None
     shape: re.Match[str] | None = None
     for line in lines:
+        if not line.startswith("[Parsed_showinfo_"):
+            continue  # a title may look like what the filter says
         if match := _SHOW_RATE.search(line):
             num, den = int(match.group(1)), int(match.group(2))
             rate = Fraction(num, den) if num > 0 and den > 0 else None

@@ -12,7 +12,8 @@ import ffmpeg
 
 from vsr.core.errors import UsageError
 from vsr.core.video import StreamInfo, VideoInfo
-from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.limits import SAFE_INPUT
+from vsr.media.process import run_ffmpeg
 
 _TEXT_SUBTITLES = (
     "subrip srt ass ssa webvtt mov_text text microdvd sami realtext subviewer subviewer1 "

@@ -16,7 +16,7 @@ import ffmpeg
 from vsr.core.color import Matrix, PixelFormat
 from vsr.core.video import VideoInfo
 from vsr.media.formats import is_rgb
-from vsr.media.process import SAFE_INPUT
+from vsr.media.limits import SAFE_INPUT
 
 MATRIX_NAMES: dict[Matrix, str] = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
 """our names -> those of ffmpeg's setparams"""

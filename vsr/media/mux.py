@@ -13,7 +13,7 @@ from vsr.core.color import ColorSpec
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter
 from vsr.media.containers import Container, StreamPlan
-from vsr.media.process import SAFE_INPUT
+from vsr.media.limits import SAFE_INPUT
 from vsr.media.timeline import first_tick
 
 _NO_STREAM = "99999?"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the tests share helpers
+
 from vsr.media.binary import ffmpeg_exe
 
 ROOT = Path(__file__).resolve().parents[2]

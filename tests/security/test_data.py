@@ -9,7 +9,6 @@ import json
 import os
 import pickle
 import shutil
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -18,8 +17,6 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.fuzz.seeds import texts
 

@@ -20,7 +20,8 @@ NAMES = [
     "\x1b[2J\x1b]0;title\x07\u202e.mp4",
     "a:b,c;d=e'f\\g|h*?.mp4",
     "pipe:0.mp4",
-    "x" * 200 + ".mp4",
+    "x" * 246 + ".mp4",
+    "é" * 123 + ".mp4",
 ]
 
 

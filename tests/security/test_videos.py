@@ -40,11 +40,16 @@ REMOTE = {
 }
 
 
-@pytest.mark.parametrize("suffix", [".mp4", "own"])
-@pytest.mark.parametrize("kind", LOCAL)
+DISGUISES = [
+    *((kind, ".mp4") for kind in LOCAL),
+    *(("hls", s) for s in (".m3u8", ".avi", ".mkv", ".ts")),
+    *(("ffconcat", ".ffconcat"), ("dash", ".mpd"), ("svg", ".svg"), ("vobsub", ".idx")),
+]
+
+
+@pytest.mark.parametrize(("kind", "suffix"), DISGUISES)
 def test_lists_of_local_files(refused, trap, tmp_path, kind, suffix):
-    own = {"h": ".m3u8", "f": ".ffconcat", "d": ".mpd", "s": ".svg", "p": ".pls", "v": ".idx"}
-    source = tmp_path / f"in{own.get(kind[0], '.xml') if suffix == 'own' else suffix}"
+    source = tmp_path / f"in{suffix}"
     source.write_text(LOCAL[kind].format(path=trap.canary), encoding="utf-8")
     assert source.name in refused("run", source, "-o", tmp_path / "out.mp4", code=3)
 
@@ -154,6 +159,23 @@ def test_too_many_streams(refused, ffmpeg, tmp_path):
     maps = ["-map", "0", *(["-map", "1"] * (count - 1))]
     ffmpeg(*video, *sound, *maps, "-c:a", "pcm_u8", "-ar", 8000, source)
     assert f"{count} streams" in refused("run", source, "-o", tmp_path / "out.mp4", code=3)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [
+        ("VSR_MAX_PIXELS", "6143", 3), ("VSR_MAX_PIXELS", "6144", 0),
+        ("VSR_MAX_STREAMS", "1", 0), ("VSR_MAX_PIXELS", "many", 2), ("VSR_MAX_STREAMS", "-1", 2),
+    ],
+)  # fmt: skip
+def test_limits_can_be_set(vsr, clip, tmp_path, monkeypatch, variable, value, code):
+    monkeypatch.setenv(variable, value)
+    outcome = vsr("run", clip, "-o", tmp_path / "out.mp4", "--model", "bicubic", "--quiet")
+    assert outcome.code == code, outcome.stderr
+    if code:
+        assert variable in outcome.stderr
+        assert outcome.stderr.count("\n") == 1
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["png", "tif", "svg"])

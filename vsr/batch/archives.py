@@ -22,14 +22,16 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from vsr.core.errors import DataError, OutputError
+from vsr.core.limits import limit
+from vsr.core.names import hidden_beside
 
 SUFFIXES = (".tar", ".tar.xz", ".txz", ".tar.gz", ".tgz", ".tar.bz2", ".zip")
-_MAX_BYTES = 2 << 40
+_MAX_BYTES = limit("VSR_MAX_ARCHIVE_BYTES", 2 << 40)
 """of all files of one outermost archive"""
-_MAX_FILE = 4 << 30
+_MAX_FILE = limit("VSR_MAX_ARCHIVE_FILE_BYTES", 4 << 30)
 """of one file; an archive inside an archive is not bounded by it"""
 _MAX_DEPTH = 3
-_MAX_RATIO = 200
+_MAX_RATIO = limit("VSR_MAX_ARCHIVE_RATIO", 200)
 """bytes unpacked for one byte of the outermost archive; frames and labels stay below 30"""
 _FREE_BYTES = 256 << 20
 """as much may be unpacked whatever the ratio"""
@@ -98,14 +100,20 @@ class _Budget:
     def take(self, path: str, size: int) -> None:
         self.taken += size + _ENTRY_BYTES
         if self.taken > _MAX_BYTES:
-            raise DataError(f"{self.name}: holds more than {_MAX_BYTES >> 40} TiB; refused")
+            raise DataError(
+                f"{self.name}: holds more than {_MAX_BYTES:,} bytes; take fewer files, or raise "
+                "VSR_MAX_ARCHIVE_BYTES"
+            )
         if self.taken > self.unpacked:
             raise DataError(
                 f"{self.name}: unpacks to more than {_MAX_RATIO} times its size, as no frames do; "
-                "refused"
+                "get it elsewhere, or raise VSR_MAX_ARCHIVE_RATIO if you trust it"
             )
         if size > _MAX_FILE and not is_archive(path):
-            raise DataError(f"{path}: has {size >> 30} GiB, wanted a frame or a label file")
+            raise DataError(
+                f"{path}: has {size:,} bytes, wanted a frame or a label file; remove it, or raise "
+                "VSR_MAX_ARCHIVE_FILE_BYTES"
+            )
 
 
 def _walk(file: IO[bytes], name: str, at: str, budget: _Budget, depth: int) -> Iterator[Member]:
@@ -213,7 +221,7 @@ def bare(name: str) -> str:
 
 
 def _write(member: Member, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
+    partial = hidden_beside(target, ".partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

@@ -40,9 +40,16 @@ def say(message: str) -> None:
     print(one_line(message), flush=True)
 
 
+def printable(text: str) -> str:
+    """Text of several lines in which nothing steers the terminal."""
+    return "\n".join("".join(c if c.isprintable() else " " for c in x) for x in text.split("\n"))
+
+
 def emit_json(value: Any) -> None:
     """The one machine-readable result on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON lets characters stand that steer a terminal, such as U+009B and U+202E.
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vsr.cli.common import emit_json, note, say
+from vsr.cli.common import emit_json, note, printable, say
 
 if TYPE_CHECKING:
     from vsr.evaluate.compare import Comparison
@@ -32,6 +32,9 @@ def list_(as_json: _Json = False) -> None:
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from vsr.core.errors import one_line
 
     table = Table("name", "family", "scale", "weights", "over bicubic", "terms", box=None)
     for spec in specs:
@@ -42,7 +45,7 @@ def list_(as_json: _Json = False) -> None:
             f"x{spec.scale}" if spec.scale else "x2 x4 x8",
             f"{spec.parameters:,}" if spec.parameters else "",
             f"{gain:+.2f} dB" if gain is not None else "",
-            textwrap.shorten(spec.terms, 60, placeholder=" …"),
+            Text(textwrap.shorten(one_line(spec.terms), 60, placeholder=" …")),
         )
     console = Console()
     Console(width=max(console.width, 130)).print(table)  # one line a model, in a pipe too
@@ -65,7 +68,7 @@ def show(
     from rich.markdown import Markdown
 
     card = find_card(name)
-    Console().print(Markdown(card if card is not None else render_card(spec)))
+    Console().print(Markdown(printable(card if card is not None else render_card(spec))))
 
 
 @app.command()

@@ -15,6 +15,7 @@ import numpy as np
 
 from vsr.core.color import ColorSpec, PixelFormat
 from vsr.core.errors import FfmpegError, OutputError, UsageError
+from vsr.core.names import hidden_beside
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, choose_format
@@ -107,7 +108,7 @@ class VideoWriter:
             sample_aspect=info.sample_aspect,
             frame_rate=self._rate,
         )
-        self._partial = self._out.with_name(f".{self._out.stem}.partial{self._out.suffix.lower()}")
+        self._partial = hidden_beside(self._out, f".partial{self._out.suffix.lower()}")
         self._frames = 0
         self._hash = hashlib.sha256()
         self._last_pts: int | None = None
@@ -277,7 +278,7 @@ class VideoWriter:
         assert self._last_pts is not None
         tb = self._info.time_base
         end = max(end_s, (self._last_pts - self._shift + 1) * tb)
-        whole = self._partial.with_name(f".{self._out.stem}.partial2{self._partial.suffix}")
+        whole = hidden_beside(self._out, f".partial2{self._partial.suffix}")
         arguments = cut_arguments(
             self._partial,
             whole,

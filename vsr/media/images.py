@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from vsr.core.errors import InputError, OutputError, UsageError
+from vsr.core.names import hidden_beside
 from vsr.media.limits import MAX_PICTURE_BYTES, MAX_PIXELS
 
 IMAGE_SUFFIXES = frozenset(
@@ -55,7 +56,10 @@ def read_image(path: Path) -> np.ndarray:
     """
     try:
         if Path(path).stat().st_size > MAX_PICTURE_BYTES:
-            raise InputError(f"{path}: has more than {MAX_PICTURE_BYTES >> 20} MiB, no picture")
+            raise InputError(
+                f"{path}: has {Path(path).stat().st_size:,} bytes, wanted at most "
+                f"{MAX_PICTURE_BYTES:,}; make it smaller, or raise VSR_MAX_PICTURE_BYTES"
+            )
         raw = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -84,7 +88,8 @@ def _check_size(path: Path, raw: bytes) -> None:
         return  # whether it can be read at all is for the decoder to say
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"{path}: has {width}x{height}, wanted at most {MAX_PIXELS:,} pixels; make it smaller"
+            f"{path}: has {width}x{height}, wanted at most {MAX_PIXELS:,} pixels; make it "
+            "smaller, or raise VSR_MAX_PIXELS"
         )
 
 
@@ -123,7 +128,7 @@ def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95, sync: bool = 
     done, data = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise OutputError(f"{path}: {rgb.shape} {rgb.dtype} cannot be written as {suffix}")
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = hidden_beside(path, ".partial")
     try:
         with temporary.open("wb") as file:
             file.write(data.tobytes())

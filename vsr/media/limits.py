@@ -1,16 +1,18 @@
 """What an input may ask of us: the formats and protocols ffmpeg may open, and sizes.
 
 A file from a stranger must not make ffmpeg open anything but itself, nor make us reserve
-memory that no honest picture needs.
+memory that no honest picture needs. Environment variables raise the sizes, for files one trusts.
 """
 
 from __future__ import annotations
 
-MAX_PIXELS = 1 << 26
+from vsr.core.limits import limit
+
+MAX_PIXELS = limit("VSR_MAX_PIXELS", 1 << 26)
 """of one picture: 8192 x 8192, twice an 8K frame"""
-MAX_STREAMS = 256
+MAX_STREAMS = limit("VSR_MAX_STREAMS", 256)
 """of one file: several times what a full broadcast multiplex has"""
-MAX_PICTURE_BYTES = 1 << 30
+MAX_PICTURE_BYTES = limit("VSR_MAX_PICTURE_BYTES", 1 << 30)
 """of one picture file: more than MAX_PIXELS take without compression"""
 
 CONTAINERS = (
@@ -27,10 +29,11 @@ SAFE_INPUT: dict[str, str | int] = {
     "protocol_whitelist": "file,pipe,fd",
     "format_whitelist": CONTAINERS,
     "max_streams": 4 * MAX_STREAMS,
-    "max_pixels": MAX_PIXELS,
+    "max_pixels": 2 * MAX_PIXELS + (1 << 16),
 }
 """options of every ffmpeg input. More streams than MAX_STREAMS are let in so that they can be
-counted, and refused with their number."""
+counted, and refused with their number; ffmpeg counts the padding of its rows too, so it gets more
+than MAX_PIXELS, which we check ourselves."""
 
 
 def safe_input_words() -> list[str]:

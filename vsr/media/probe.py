@@ -95,18 +95,18 @@ def _check_limits(path: Path, banner: Banner, lines: Sequence[str]) -> None:
     if any("exceeds specified max pixel count" in line for line in lines):
         raise InputError(
             f"{path}: its pictures have more than {MAX_PIXELS:,} pixels, which is the limit; "
-            "make them smaller first"
+            "make them smaller first, or raise VSR_MAX_PIXELS"
         )
     if len(banner.streams) > MAX_STREAMS:
         raise InputError(
             f"{path}: has {len(banner.streams)} streams, wanted at most {MAX_STREAMS}; copy those "
-            "you need into a new file"
+            "you need into a new file, or raise VSR_MAX_STREAMS"
         )
     for index, (width, height) in banner.sizes.items():
         if width * height > MAX_PIXELS:
             raise InputError(
                 f"{path}: its stream {index} has pictures of {width}x{height}, wanted at most "
-                f"{MAX_PIXELS:,} pixels; make them smaller first"
+                f"{MAX_PIXELS:,} pixels; make them smaller first, or raise VSR_MAX_PIXELS"
             )
 
 

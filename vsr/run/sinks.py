@@ -13,6 +13,7 @@ from typing import Protocol
 import vsr
 from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
 from vsr.core.errors import InputError, OutputError
+from vsr.core.names import hidden_beside
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
@@ -155,7 +156,9 @@ class FaceSink:
         self._watermarks: dict[int, Watermark | None] = {}
         self._done: list[EncodeResult] = []
         self._seen: dict[int, int] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial", dir=out.parent))
+        self._folder = Path(
+            tempfile.mkdtemp(prefix=hidden_beside(out, ".partial").name, dir=out.parent)
+        )
         self._folder.chmod(0o755)
 
     def __enter__(self) -> FaceSink:

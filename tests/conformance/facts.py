@@ -57,6 +57,8 @@ class Facts:
     videos: int = 0
     timecode: str | None = None
     titles: dict[str, str] = field(default_factory=dict)
+    packet_times: set[Fraction] = field(default_factory=set)
+    """of the pictures' packets, whether they can be decoded or not"""
     errors: int = 0
     """packets that could not be decoded"""
 
@@ -79,14 +81,19 @@ def read(path: Path) -> Facts:
         sounds = {s.index: Sound(s.codec_context.name, _language(s), [])
                   for s in container.streams.audio}  # fmt: skip
         texts: dict[int, list[str]] = {s.index: [] for s in container.streams.subtitles}
-        facts.subtitles = [(s.codec_context.name, _language(s)) for s in container.streams.subtitles]
+        facts.subtitles = [
+            (s.codec_context.name, _language(s)) for s in container.streams.subtitles
+        ]
         for packet in container.demux():
             index = packet.stream.index
             if main is not None and index == main.index:
+                if packet.pts is not None:
+                    facts.packet_times.add(packet.pts * packet.time_base)
                 _decode(facts, packet)
             elif packet.size and index in sounds:
                 time = Fraction(packet.pts or 0) * packet.time_base
-                sounds[index].packets.append((time, hashlib.sha256(bytes(packet)).hexdigest()))
+                data = _bare(bytes(packet))
+                sounds[index].packets.append((time, hashlib.sha256(data).hexdigest()))
             elif packet.size and index in texts:
                 texts[index].append(_text(bytes(packet), packet.stream.codec_context.name))
             elif packet.size and _is_cover(packet.stream):
@@ -101,6 +108,13 @@ def read(path: Path) -> Facts:
         values = getattr(facts, name)
         setattr(facts, name, [values[i] for i in order])
     return facts
+
+
+def _bare(data: bytes) -> bytes:
+    """A sound packet without the ADTS head that AAC has in a transport stream alone."""
+    if data[:1] == b"\xff" and data[1] & 0xF6 == 0xF0:
+        return data[7 if data[1] & 1 else 9 :]
+    return data
 
 
 def _is_cover(stream: Any) -> bool:
@@ -128,8 +142,10 @@ def _decode(facts: Facts, packet: Any) -> None:
             time = facts.times[-1] if facts.times else Fraction(0)
         else:
             time = Fraction(frame.pts) * frame.time_base
-        turns = round(frame.rotation / 90) % 4
-        luma = np.rot90(_luma(frame), turns)
+        if "avi" in packet.stream.container.format.name:
+            # AVI holds no times, only one picture after the other at a constant rate.
+            time = Fraction(len(facts.times)) / packet.stream.average_rate
+        luma = _upright(_luma(frame), frame)
         if not facts.times:
             facts.rotation = frame.rotation
             facts.interlaced = bool(frame.interlaced_frame)
@@ -144,6 +160,18 @@ def _decode(facts: Facts, packet: Any) -> None:
         facts.times.append(time)
         facts.lumas.append(luma)
         facts.sizes.append((luma.shape[1], luma.shape[0]))
+
+
+def _upright(luma: np.ndarray, frame: Any) -> np.ndarray:
+    """Turned and mirrored as the display matrix says."""
+    matrix = next((bytes(s) for s in frame.side_data if s.type.name == "DISPLAYMATRIX"), None)
+    if matrix is None:
+        return luma
+    m = np.frombuffer(matrix[:36], np.int32).reshape(3, 3) >> 16
+    if m[0, 0] == 0:
+        # x' = c y, y' = b x
+        return luma.T[:: m[0, 1] or 1, :: m[1, 0] or 1]
+    return luma[:: m[1, 1] or 1, :: m[0, 0] or 1]
 
 
 def _reduced(data: bytes) -> bytes:

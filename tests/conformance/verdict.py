@@ -26,8 +26,9 @@ NOTICES = {
     "frames thinned": r"",  # ordered by the default grid, which the README states
     "frames": r"could not be decoded|damaged|breaks off|broke off",
     "times": r"milliseconds|moved by|constant .* fps was taken|timestamps of the source",
-    "size": r"changes? (its|their) size",
-    "pictures": r"damaged|interlaced|changes? (its|their) size|breaks off|could not be decoded",
+    "pixel aspect": r"pixel aspect",
+    "size": r"change their size",
+    "pictures": r"damaged|interlaced|change their size|breaks off|could not be decoded",
     "chroma": r"chroma",
     "depth": r"\bbit\b",
     "alpha": r"transparency",
@@ -127,11 +128,12 @@ def compare(before: Facts, after: Facts, row: Row) -> dict[str, str]:
         note("tags", *tags)
         ranges = [f.range == 2 or f.pix_fmt.startswith("yuvj") for f in (before, after)]
         note("tags", (*tags[0], ranges[0]), (*tags[1], ranges[1]))
-    note("HDR10", (before.mastering, before.light), (after.mastering, after.light))
-    if 90 not in (before.rotation % 180,):
-        note("size", (before.sizes[0], before.aspect), (_half(after.sizes[0]), after.aspect))
+    note("HDR10", before.mastering.decode(), after.mastering.decode())
+    note("HDR10", before.light.hex(), after.light.hex())
+    turned = before.aspect if before.rotation % 180 == 0 else 1 / before.aspect
+    note("pixel aspect", turned, after.aspect)
     _compare_sounds(found, before, after)
-    words = [[t for texts in f.texts for t in texts] for f in (before, after)]
+    words = [[t for texts in f.texts for t in texts if t] for f in (before, after)]
     note("subtitles", (before.subtitles, words[0]), (after.subtitles, words[1]))
     note("chapters", [t for _, t in before.chapters], [t for _, t in after.chapters])
     note("cover", before.covers, after.covers)
@@ -142,20 +144,22 @@ def compare(before: Facts, after: Facts, row: Row) -> dict[str, str]:
     return found
 
 
-def _half(size: tuple[int, int]) -> tuple[int, int]:
-    return size[0] // 2, size[1] // 2
-
-
 def _compare_times(found: dict[str, str], before: Facts, after: Facts, row: Row) -> None:
     times, aspect = before.times, "frames"
     if row.name.endswith("thinned to 30"):
         times = times[::2]
-        found["frames thinned"] = f"{len(before.times)} -> {len(after.times)}"
-    if len(times) != len(after.times):
+        found["frames thinned"] = f"{len(before.times)} -> {len(after.times)} frames"
+    if times != after.times and all(_near(t, before.packet_times) for t in after.times):
+        found[aspect] = f"{len(after.times)} of {len(before.packet_times)} frames"
+    elif len(times) != len(after.times):
         found[aspect] = f"{len(times)} -> {len(after.times)} frames"
     elif times != after.times:
         worst = max(abs(a - b) for a, b in zip(times, after.times, strict=True))
         found["times"] = f"off by up to {float(worst) * 1000:.2f} ms"
+
+
+def _near(time: Fraction, times: set[Fraction]) -> bool:
+    return any(abs(time - t) <= Fraction(1, 1000) for t in times)
 
 
 def _compare_sounds(found: dict[str, str], before: Facts, after: Facts) -> None:

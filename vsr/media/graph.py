@@ -55,6 +55,10 @@ def decode_arguments(
         # timestamps are kept; from the keyframe before on, the reader drops by timestamp.
         options |= {"seek_timestamp": 1, "ss": f"{seek_s:.6f}", "noaccurate_seek": None}
     stream = ffmpeg.input(f"file:{info.path.absolute()}", **options)[str(info.stream_index)]
+    if info.interlaced:
+        # A full picture for each frame, at its own time; the filter halves the time base.
+        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
+        stream = stream.filter("settb", f"{info.time_base.numerator}/{info.time_base.denominator}")
     if raster is not None:
         origin, period = raster
         stream = stream.filter("select", f"not(mod(pts-({origin}),{period}))")
@@ -75,7 +79,8 @@ def decode_arguments(
         upscaled = _to_canvas(branches[2], info, rgb_source, scale, canvas)
         outputs.append(_output(upscaled, fds.canvas, "rawvideo"))
     merged = ffmpeg.merge_outputs(*outputs)
-    return merged.global_args("-loglevel", "level+warning").get_args()
+    # At "info" it also tells that pictures change their size.
+    return merged.global_args("-loglevel", "level+info", "-nostats").get_args()
 
 
 def rgb_format(info: VideoInfo) -> str:

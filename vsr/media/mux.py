@@ -13,6 +13,7 @@ from vsr.core.color import ColorSpec
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter
 from vsr.media.containers import Container, StreamPlan
+from vsr.media.hdr import hdr10_options
 from vsr.media.limits import SAFE_INPUT
 from vsr.media.timeline import first_tick
 
@@ -58,8 +59,9 @@ def encode_arguments(
         "disposition:0": "default",
         **encoder_options(cfg, mov=container.is_mov),
     }
+    options |= hdr10_options(encoder_options(cfg, mov=container.is_mov), color)
     if tags := tag_filter(color):
-        options["vf"] = tags
+        options["filter:v:0"] = tags  # not of the cover too, which is copied
     if container.is_mov:
         options["video_track_timescale"] = info.time_base.denominator
         if free_titles:

@@ -15,7 +15,9 @@ from vsr.core.paths import fault_of
 from vsr.core.video import StreamInfo, VideoInfo
 from vsr.media.banner import Banner, FirstFrame, parse_banner, parse_first_frame
 from vsr.media.formats import bit_depth_of, is_rgb
+from vsr.media.hdr import parse_hdr10
 from vsr.media.limits import MAX_PIXELS, MAX_STREAMS, SAFE_INPUT, safe_input_words
+from vsr.media.losses import lost_data
 from vsr.media.packets import PacketScan, packet_times, scan_packets
 from vsr.media.process import run_ffmpeg
 from vsr.media.timeline import average_rate
@@ -196,6 +198,8 @@ def _assemble(
         last_pts=last,
         duration_s=float((scan.end_pts - start) * scan.time_base),
         streams=tuple(banner.streams),
+        interlaced=first.interlaced,
+        lost=lost_data([*banner.notes.get(stream.index, []), *first.side_data]),
     )
 
 
@@ -239,6 +243,7 @@ def _color(path: Path, first: FirstFrame) -> ColorSpec:
             tag_transfer=first.color_trc,
             tag_range="tv",
         )
+    mastering, light = parse_hdr10(first.side_data)
     full = first.color_range == "pc" or first.pix_fmt.startswith("yuvj")
     return ColorSpec(
         matrix=_MATRICES.get(first.color_space or "", by_size),
@@ -247,6 +252,8 @@ def _color(path: Path, first: FirstFrame) -> ColorSpec:
         tag_primaries=first.color_primaries,
         tag_transfer=first.color_trc,
         tag_range="pc" if full else first.color_range,
+        mastering=mastering,
+        light=light,
     )
 
 

@@ -94,14 +94,15 @@ class VideoSink:
         self._cfg = recipe.paste
         width, height = info.width * self._scale, info.height * self._scale
         self._watermark = watermark_of(recipe, width, height)
+        format = choose_format(info, recipe.encode)
         self._writer = VideoWriter(
             out,
             info=info,
             width=width,
             height=height,
-            format=choose_format(info, recipe.encode),
+            format=format,
             color=info.color,
-            cfg=recipe.encode,
+            cfg=replace(recipe.encode, pix_fmt=format.name),
             with_streams=not is_folder(info),
             frame_rate=frame_rate,
             tag=tag_of(recipe),

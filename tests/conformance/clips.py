@@ -288,8 +288,8 @@ ROWS: tuple[Row, ...] = (
     # time
     Row("start offset", "time", "off.mp4", _copied(_x264("yuv420p", "null", "-bf", "2"),
         ("-itsoffset", "1.7"), "-c", "copy", "-copyts"), ".mp4", quick=True),
-    Row("negative start", "time", "neg.mkv", _copied(_x264(), ("-itsoffset", "-0.2"), "-c", "copy",
-        "-copyts", "-avoid_negative_ts", "disabled")),
+    Row("negative start", "time", "neg.mov", _copied(_x264(), ("-itsoffset", "-0.2"), "-c", "copy",
+        "-copyts", "-avoid_negative_ts", "disabled"), ".mov"),
     Row("edit list", "time", "edit.mp4", _copied(_x264("yuv420p", "null", "-bf", "2"),
         ("-ss", "0.12")), ".mp4", quick=True),
     Row("variable rate", "time", "vfr.mp4", lambda out: ffmpeg(*pictures(rate="30"), "-vf", _VFR[0],
@@ -315,6 +315,7 @@ ROWS: tuple[Row, ...] = (
     Row("cover art, mp4 to mkv", "streams", "cover.mp4", _cover),
     Row("two picture streams", "streams", "two.mkv", _two_pictures, quick=True),
     Row("timecode track", "streams", "tc.mov", _timecode, ".mov"),
+    Row("timecode track, mov to mkv", "streams", "tc.mov", _timecode),
     # trouble
     Row("size changes (ts)", "trouble", "size.ts", _joined("128x96"), ".mp4", quick=True),
     Row("size changes (mkv)", "trouble", "size.mkv", _joined("64x48")),

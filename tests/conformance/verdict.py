@@ -149,12 +149,16 @@ def _compare_times(found: dict[str, str], before: Facts, after: Facts, row: Row)
     if row.name.endswith("thinned to 30"):
         times = times[::2]
         found["frames thinned"] = f"{len(before.times)} -> {len(after.times)} frames"
-    if times != after.times and all(_near(t, before.packet_times) for t in after.times):
+    same = len(times) == len(after.times)
+    worst = max((abs(a - b) for a, b in zip(times, after.times, strict=False)), default=Fraction(0))
+    if same and worst <= Fraction(1, 1000):
+        if worst:
+            found["times"] = f"off by up to {float(worst) * 1000:.2f} ms"
+    elif all(_near(t, before.packet_times) for t in after.times):
         found[aspect] = f"{len(after.times)} of {len(before.packet_times)} frames"
-    elif len(times) != len(after.times):
+    elif not same:
         found[aspect] = f"{len(times)} -> {len(after.times)} frames"
-    elif times != after.times:
-        worst = max(abs(a - b) for a, b in zip(times, after.times, strict=True))
+    else:
         found["times"] = f"off by up to {float(worst) * 1000:.2f} ms"
 
 

@@ -83,10 +83,10 @@ def parse_banner(lines: Sequence[str]) -> Banner:
             # Only groups' streams stand deeper: metadata stand there too, under any name.
             current = _add_stream(banner, match)
             banner.notes.setdefault(current, []).append(match.group(5))
-        elif line.startswith("      ") and current in banner.notes:
-            banner.notes[current].append(line)
         elif match := _ROTATION.match(line):
             banner.rotations[current] = float(match.group(1))
+        elif line.startswith("      ") and current in banner.notes:
+            banner.notes[current].append(line)
         elif line.startswith(("Stream mapping", "Output #", "At least one output")):
             break
     return banner

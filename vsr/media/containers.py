@@ -91,7 +91,7 @@ def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan
     left = [
         f"{s} was left out: {_why_left(s, suffix)}"
         for s in info.streams
-        if s not in wanted and s.index != info.stream_index and s.codec not in _RENEWED
+        if s not in wanted and s.index != info.stream_index and not _renewed(s, container)
     ]
     if not wanted:
         return [], left
@@ -154,8 +154,9 @@ _TITLE = re.compile(r"((?:[^=\\]|\\.)*)=(.*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-_RENEWED = frozenset(("text",))
-"""data streams that ffmpeg writes anew: QuickTime's chapter titles"""
+def _renewed(stream: StreamInfo, container: Container) -> bool:
+    """Data streams that ffmpeg writes anew: chapters' titles, and timecodes into QuickTime."""
+    return stream.codec == "text" or (stream.codec == "tmcd" and container.is_mov)
 
 
 def _why_left(stream: StreamInfo, suffix: str) -> str:

@@ -25,11 +25,11 @@ CONTAINERS = (
 """demuxers that read one file and nothing else: playlists can't be opened through them.
 Sound and subtitle formats stand here only so that they are named as such."""
 
-SAFE_INPUT: dict[str, str | int] = {
+SAFE_INPUT: dict[str, str] = {
     "protocol_whitelist": "file,pipe,fd",
     "format_whitelist": CONTAINERS,
-    "max_streams": 4 * MAX_STREAMS,
-    "max_pixels": 2 * MAX_PIXELS + (1 << 16),
+    "max_streams": str(4 * MAX_STREAMS),
+    "max_pixels": str(2 * MAX_PIXELS + (1 << 16)),
 }
 """options of every ffmpeg input. More streams than MAX_STREAMS are let in so that they can be
 counted, and refused with their number; ffmpeg counts the padding of its rows too, so it gets more
@@ -38,4 +38,4 @@ than MAX_PIXELS, which we check ourselves."""
 
 def safe_input_words() -> list[str]:
     """The same options as words of a command line."""
-    return [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", str(value))]
+    return [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"cli"},
     {"batch", "train"},
-    {"evaluate"},
+    {"evaluate", "bench"},
     {"run"},
     {"media", "faces", "degrade", "models"},
     {"core"},

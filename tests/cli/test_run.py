@@ -126,3 +126,25 @@ def test_a_killed_ffmpeg_is_noticed_and_leaves_nothing(which, long_video, tmp_pa
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
     assert took < 6
+
+
+def test_a_dry_run_tells_and_writes_nothing(vsr, tiny, tmp_path):
+    out = tmp_path / "o.mp4"
+    done = vsr("run", tiny, "-o", out, "--dry-run", "--json", "--model", "lanczos")
+    assert done.code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["frames"], told["width"], told["height"]) == (15, 192, 128)
+    assert min(told["seconds"], told["disk_mb"], told["fps"]) > 0
+    done = vsr("run", tiny, "-o", out, "--dry-run", "--quiet", "--model", "lanczos")
+    assert "15, 0 faces in each, by lanczos" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_graphics_card_it_says_so_and_goes_on(vsr, tiny, tmp_path):
+    out = tmp_path / "o.mp4"
+    done = vsr("run", tiny, "-o", out, "--hwaccel", "auto", "--model", "lanczos")
+    assert done.code == 0, done.stderr
+    assert out.exists()
+    refused = vsr("run", tiny, "-o", tmp_path / "p.mp4", "--hwaccel", "cuda")
+    assert refused.code != 0
+    assert "hwaccel: got 'cuda', wanted one of 'none', 'auto'" in refused.stderr

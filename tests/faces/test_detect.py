@@ -228,6 +228,7 @@ class TestConfig:
             ("max_side", 10),
             ("min_face_px", 4),
             ("stride", 0),
+            ("stride", "often"),
         ],
     )
     def test_refuses(self, key: str, value: object) -> None:

@@ -92,6 +92,34 @@ def test_many_tracks_share_the_room():
     assert all(len(t.timeline) >= 4 and len(t.best) == 1 for t in tracks)
 
 
+def pass_by(log, track, frames):
+    """One face in each of the frames, through both ends of the log."""
+    for i in frames:
+        face = Face(Box(9.0, 5.0, 40.0, 50.0), 0.9, track)
+        item = FrameFaces(Frame(i, 100 + i, Fraction(1, 30), RGB), (face,))
+        crop = FaceCrop(face, Window(3, 4, 64, 64), RGB, None, "super-resolved", 1.0)
+        list(log.faces([item]))
+        list(log.crops([FrameCrops(item.frame, (crop,))]))
+
+
+def held(log: TrackLog) -> int:
+    return sum(
+        len(s.places.values) + len(log._judged[i].outcomes.values) for i, s in log._seen.items()
+    )
+
+
+def test_many_tracks_share_the_room_while_they_are_recorded_too():
+    """One after the other, as in a long film; the summary is that of all the points."""
+    log = TrackLog()
+    for track in range(300):
+        pass_by(log, track, range(track * 100, track * 100 + 100))
+    assert held(log) < 4 * 8000, "about 2 * 300 * 100 were seen"
+    tracks = log.tracks
+    assert all(4 <= len(t.timeline) <= 8000 // 300 for t in tracks)
+    assert {p.frame % 4 for t in tracks for p in t.timeline} == {0}
+    assert [t.frames for t in tracks] == [100] * 300
+
+
 def test_a_record_reads_back():
     (track,) = log_of(30, filled={3}, plain={4}, uncropped={9})
     values = json.loads(json.dumps(track_to_dict(track)))

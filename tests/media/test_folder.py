@@ -12,7 +12,7 @@ from vsr.core.color import PIXEL_FORMATS
 from vsr.core.errors import InputError, UsageError
 from vsr.media.decode import DecodeConfig
 from vsr.media.folder import FolderReader, numbered_pictures, probe_folder
-from vsr.media.images import list_images
+from vsr.media.images import list_images, read_image
 
 YUV = PIXEL_FORMATS["yuv420p"]
 
@@ -88,6 +88,24 @@ def test_a_truncated_jpeg_is_skipped(tmp_path):
     reader = read(tmp_path)
     assert [f.pts for f in reader] == [0, 2]
     assert "00000001.jpg" in reader.report.notices[0]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_with_a_thumbnail_is_whole_to_its_own_end(progressive, tmp_path):
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
+    settings = [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
+    plain = cv2.imencode(".jpg", noise, settings)[1].tobytes()
+    small = cv2.imencode(".jpg", noise[:16, :16])[1].tobytes()
+    thumbnail = b"\xff\xe3" + (len(small) + 2).to_bytes(2) + small
+    data = plain[:2] + thumbnail + plain[2:]
+    path = tmp_path / "face.jpg"
+    for whole in (data, plain, data + b"\xff\xda and what a telephone appends"):
+        path.write_bytes(whole)
+        assert read_image(path).shape == (64, 64, 3)
+    for end in (len(data) - 2, len(data) - 300, 2 + len(thumbnail) + 700):
+        path.write_bytes(data[:end])
+        with pytest.raises(InputError, match="not a picture that can be read"):
+            read_image(path)
 
 
 def test_a_first_picture_that_cannot_be_read_still_starts_the_clock(folder):

@@ -30,6 +30,20 @@ def test_any_size_comes_out_scaled(scale: int, upsampling: str) -> None:
         assert run(model, x).shape == (2, height * scale, width * scale, 3)
 
 
+@pytest.mark.parametrize("upsampling", ["stages", "direct"])
+@pytest.mark.parametrize("unshuffle", [2, 4])
+def test_at_reduced_size_inside_it_scales_as_well(unshuffle: int, upsampling: str) -> None:
+    config = variant(unshuffle=unshuffle, upsampling=upsampling)
+    assert config.multiple_of == unshuffle
+    model = build_generator(config)
+    body = model.get_layer("body_conv").output
+    for height, width in ((8, 12), (16, 4)):
+        x = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3)).astype(np.float32)
+        assert run(model, x).shape == (2, height * 2, width * 2, 3)
+        inside = run(keras.Model(model.inputs, body), x)
+        assert inside.shape[1:3] == (height // unshuffle, width // unshuffle)
+
+
 def test_the_seed_is_the_papers_generator() -> None:
     model = build_generator(GENERATORS["seed"])
     convolutions = [la for la in model.layers if isinstance(la, keras.layers.Conv2D)]
@@ -51,7 +65,7 @@ def test_untrained_with_an_image_skip_it_is_bicubic() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (1, 10, 11, 3)).astype(np.float32)
     bicubic = np.asarray(BicubicUpsample(2)(x))
     np.testing.assert_allclose(run(build_generator(LEAN), x), bicubic, atol=1e-6)
-    for branches in ({"polish": 4}, {"decoder": (4,)}, {"context": (6,)}):
+    for branches in ({"polish": 4}, {"decoder": (4,)}, {"context": (6,)}, {"unshuffle": 2}):
         model = build_generator(variant(**branches))
         even = x[:, :, :10]
         np.testing.assert_allclose(run(model, even), BicubicUpsample(2)(even), atol=1e-6)
@@ -97,6 +111,9 @@ def test_flops_are_those_tensorflow_counts() -> None:
         variant(scale=4, context=(6, 12), decoder=(10,)),
         variant(scale=8, context=(4,), decoder=(10, 4, 6)),
         variant(scale=4, upsampling="stages", head_kernel=5),
+        variant(scale=2, unshuffle=2),
+        variant(scale=4, unshuffle=4, context=(6,), decoder=(10,), polish=6),
+        variant(scale=2, unshuffle=2, upsampling="stages", head_kernel=5),
     ):
         config = GeneratorConfig.from_dict({**config.to_dict(), "image_skip": "none"})
         model = build_generator(config)
@@ -143,6 +160,7 @@ def test_weights_fit_any_size_and_survive_saving(tmp_path) -> None:
     ("change", "message"),
     [
         ({"scale": 3}, r"scale: got 3, wanted one of \(2, 4, 8\)"),
+        ({"unshuffle": 3}, r"unshuffle: got 3, wanted one of \(1, 2, 4\)"),
         ({"filters": 2}, "filters: got 2, wanted 4 to 512"),
         ({"kernel_size": 4}, "kernel_size: got 4, wanted an odd number"),
         ({"residual_scale": 0.0}, "residual_scale: got 0.0"),

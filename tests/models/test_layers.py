@@ -8,6 +8,7 @@ from vsr.models.layers import (
     BicubicUpsample,
     BilinearDouble,
     PixelShuffle,
+    PixelUnshuffle,
     bicubic_phases,
     edge_pad,
 )
@@ -25,6 +26,19 @@ def test_pixel_shuffle_is_depth_to_space(scale: int) -> None:
     assert PixelShuffle(scale).compute_output_shape((None, None, 7, 3 * scale**2)) == (
         None, None, 7 * scale, 3,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_pixel_unshuffle_turns_a_shuffle_back(size: int) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3 * size, 5 * size, 6)).astype("float32")
+    layer = PixelUnshuffle(size)
+    squares = array(layer(x))
+    assert squares.shape == layer.compute_output_shape(x.shape) == (2, 3, 5, 6 * size**2)
+    np.testing.assert_array_equal(array(PixelShuffle(size)(squares)), x)
+    np.testing.assert_array_equal(squares, tf.nn.space_to_depth(x, size).numpy())
+    assert PixelUnshuffle.from_config(layer.get_config()).size == size
+    with pytest.raises(ValueError, match="got 1, wanted 2 or more"):
+        PixelUnshuffle(1)
 
 
 def test_pixel_shuffle_refuses_what_cannot_be_shuffled() -> None:

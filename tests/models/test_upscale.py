@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -147,3 +148,28 @@ def test_a_model_of_another_scale() -> None:
         load_upscaler(UpscaleConfig(model="srresnet-x2", scale=4))
     with pytest.raises(ModelError, match="unknown model 'srrsnet-x2': did you mean"):
         load_upscaler(UpscaleConfig(model="srrsnet-x2"))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_a_repeated_picture_is_computed_once(batch_size: int) -> None:
+    shown = [0, 0, 0, 1, 1, 0, 2, 2]
+    frames = [
+        replace(_frame(picture, [16, 12]), frame=_frame(i, []).frame)
+        for i, picture in enumerate(shown)
+    ]
+    out, upscaler, _ = _run(frames, batch_size=batch_size, max_pending_frames=3)
+    assert [item.frame.index for item in out] == list(range(len(shown)))
+    assert sum(b[0] for b in upscaler.batches) == 2 * 4
+    for item, frame in zip(out, frames, strict=True):
+        for crop, source in zip(item.crops, frame.crops, strict=True):
+            np.testing.assert_array_equal(crop.sr, upscaler(source.lr[None])[0])
+
+
+def test_one_picture_in_two_tracks_or_untracked_is_no_repetition() -> None:
+    first, second = _frame(0, [16]), _frame(1, [16])
+    crop = replace(first.crops[0], face=replace(first.crops[0].face, track_id=7))
+    other = replace(first.crops[0], face=replace(first.crops[0].face, track_id=None))
+    frames = [first, replace(second, crops=(crop,)), replace(_frame(2, []), crops=(other, other))]
+    out, upscaler, _ = _run(frames, batch_size=8)
+    assert [len(i.crops) for i in out] == [1, 1, 2]
+    assert sum(b[0] for b in upscaler.batches) == 4

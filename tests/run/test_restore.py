@@ -74,6 +74,8 @@ def test_every_frame_comes_back_at_its_own_time(short, restored):
     out, manifest, _ = restored
     assert seconds(out) == seconds(short)
     assert manifest.frames["written"] == manifest.frames["decoded"] == len(seconds(short))
+    assert manifest.first_frame_s is not None
+    assert 0 < manifest.first_frame_s <= manifest.seconds
 
 
 def test_the_picture_is_twice_as_large_and_the_sound_is_the_same(short, restored):

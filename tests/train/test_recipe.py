@@ -10,7 +10,7 @@ from vsr.models.discriminator import build_discriminator
 from vsr.models.generator import GENERATORS, build_generator
 from vsr.train.recipe import TrainRecipe, load_train_recipe, train_recipe_from_dict
 
-RECIPES = ("train-pixel", "train-gan", "train-seed")
+RECIPES = ("train-pixel", "train-fast", "train-gan", "train-seed")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -25,6 +25,12 @@ def test_shipped_recipes_are_whole_and_say_what_they_are_for(name: str) -> None:
 
 def test_the_gan_recipe_starts_where_the_pixel_recipe_ends() -> None:
     assert load_train_recipe("train-gan").generator == load_train_recipe("train-pixel").generator
+
+
+def test_the_fast_recipe_has_a_fifth_of_the_arithmetic_at_most() -> None:
+    fast, full = (load_train_recipe(n).generator for n in ("train-fast", "train-pixel"))
+    assert fast.flops_per_pixel * 5 < full.flops_per_pixel
+    assert fast.scale == full.scale
 
 
 def test_the_seed_is_the_papers_pair_over_500_epochs_of_800_faces() -> None:

@@ -15,6 +15,7 @@ import vsr
 from vsr.cli import (
     assemble,
     batch,
+    benchmark,
     doctor,
     evaluate,
     frames,
@@ -44,7 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    run_command, frames, assemble, rerun_command, report, images, batch, prepare, train, tune
+    run_command, frames, assemble, rerun_command, report, images, batch, prepare, train, tune,
+    benchmark,
 )  # fmt: skip
 for command in _COMMANDS:
     command.register(app)

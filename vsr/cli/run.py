@@ -10,6 +10,7 @@ import typer
 from vsr.cli import options as opt
 from vsr.cli import report as page
 from vsr.cli.common import emit_json, fail, note, say, show_progress, state
+from vsr.cli.dryrun import show_estimate
 from vsr.core.errors import BrokenSourceError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
 - `vsr run input.mp4 -o faces/ --pipeline crops`
 - `vsr run input.mp4 -o out.mp4 --report report.html`
+- `vsr run input.mp4 -o out.mp4 --dry-run`
 
 Beside the output lies its manifest (`out.mp4.json`): settings, versions, tracks, timings.
 """
@@ -58,8 +60,12 @@ def run(
     codec: opt.Codec = None,
     crf: opt.Crf = None,
     preset: opt.Preset = None,
+    hwaccel: opt.HwAccel = None,
     watermark: opt.WatermarkOption = False,
     report: page.ReportOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell frames, time, memory and disk it takes.")
+    ] = False,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
@@ -80,6 +86,8 @@ def run(
             "crop.mode": crop,
             "crop.size": size,
             "decode.fps": fps,
+            "decode.hwaccel": hwaccel,
+            "encode.hwaccel": hwaccel,
             "encode.codec": codec,
             "encode.crf": crf,
             "encode.preset": preset,
@@ -90,8 +98,11 @@ def run(
         if output not in ("frame", "faces"):
             raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
         recipe = with_output(recipe, output)
-    page.claim(report, overwrite=overwrite)
     steady_heap()
+    if dry_run:
+        show_estimate(source, out, recipe, overwrite=overwrite, as_json=as_json, quiet=quiet)
+        return
+    page.claim(report, overwrite=overwrite)
     with show_progress(quiet=quiet or as_json) as progress:
         manifest = restore(source, out, recipe, overwrite=overwrite, progress=progress)
     page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)

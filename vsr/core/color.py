@@ -104,6 +104,11 @@ def yuv_to_rgb(yuv: np.ndarray, color: ColorSpec, bit_depth: int) -> np.ndarray:
     return (yuv.astype(np.float32) - _offset(color, bit_depth)) @ inverse.T
 
 
+def yuv_transform(color: ColorSpec, bit_depth: int) -> np.ndarray:
+    """R'G'B' in 0..1 -> Y'CbCr code values as one affine matrix: float32 (3, 4)."""
+    return np.column_stack([_matrix(color, bit_depth), _offset(color, bit_depth)])
+
+
 def _matrix(color: ColorSpec, bit_depth: int) -> np.ndarray:
     kr, kb = _KR_KB[color.matrix]
     kg = 1.0 - kr - kb

@@ -48,7 +48,8 @@ def jpeg_batch(x: Any, factor: Any) -> Any:
     """
     ycc = ops.matmul(x, ops.convert_to_tensor(_TO_YCC.T))
     luma = _quantise(ycc[..., :1] - 128.0, JPEG_LUMA, factor) + 128.0
-    small = ops.average_pool(ycc[..., 1:], 2)
+    height, width = x.shape[1] // 2, x.shape[2] // 2  # average_pool() fails on JAX (Keras 3.15)
+    small = ops.mean(ops.reshape(ycc[..., 1:], (-1, height, 2, width, 2, 2)), axis=(2, 4))
     chroma = _smooth_double(_quantise(small, JPEG_CHROMA, factor))
     coded = ops.matmul(ops.concatenate([luma, chroma], -1), ops.convert_to_tensor(_TO_RGB.T))
     coded = ops.clip(ops.round(coded), 0.0, 255.0)
@@ -99,7 +100,7 @@ class Degrade(keras.layers.Layer):
             coded = degraded * ops.cast(draws[8] < c.jpeg_share, "float32")
             quality = ranged(9, c.jpeg_quality)
             factor = ops.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
-            x = jpeg_batch(x, coded * ops.maximum(factor, 0.02))
+            x = _jpeg_anywhere(x, coded * ops.maximum(factor, 0.02), draws[10])
         return x
 
     def _uniform(self, shape: tuple[int, Any]) -> Any:
@@ -109,6 +110,29 @@ class Degrade(keras.layers.Layer):
         batch, height, width, channels = input_shape
         sides = [None if side is None else side // self.scale for side in (height, width)]
         return (batch, *sides, channels)
+
+
+def _jpeg_anywhere(x: Any, factor: Any, draw: Any) -> Any:
+    """`jpeg_batch`, the grid of blocks falling anywhere on a picture: by ``draw``, 0..1 ``(B,)``.
+
+    The border's pixels are repeated to fill the blocks that stick out.
+    """
+    place = ops.cast(ops.floor(draw * 256.0), "int32")
+    for axis, offset in ((1, place // 16), (2, place % 16)):
+        x = _shifted(x, axis, -offset, x.shape[axis] + 16)
+    x = jpeg_batch(x, factor)
+    for axis, offset in ((1, place // 16), (2, place % 16)):
+        x = _shifted(x, axis, offset, x.shape[axis] - 16)
+    return x
+
+
+def _shifted(x: Any, axis: int, start: Any, size: int) -> Any:
+    """``size`` rows or columns of each picture from its own ``start`` on, borders repeated."""
+    index = ops.reshape(start, (-1, 1)) + ops.arange(size, dtype="int32")
+    index = ops.clip(index, 0, x.shape[axis] - 1)
+    shape = [-1, 1, 1, 1]
+    shape[axis] = size
+    return ops.take_along_axis(x, ops.reshape(index, shape), axis=axis)
 
 
 def _filter(x: Any, kernels: Any, size: int) -> Any:

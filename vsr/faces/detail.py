@@ -30,8 +30,9 @@ def added_detail(crop: FaceCrop, sr: np.ndarray, rgb: np.ndarray, window: Window
     """
     size = (sr.shape[1], sr.shape[0])
     peak = np.float32(np.iinfo(sr.dtype).max)
-    known = cv2.resize(crop.lr, size, interpolation=cv2.INTER_LANCZOS4).astype(np.float32)
-    source = _resize(rgb[crop.window.slices], size, cv2.INTER_LANCZOS4)
+    # OpenCV's Lanczos is more than twice as fast on floats as on bytes
+    known = cv2.resize(crop.lr.astype(np.float32), size, interpolation=cv2.INTER_LANCZOS4)
+    source = _resize(rgb[crop.window.slices].astype(np.float32), size, cv2.INTER_LANCZOS4)
     found = (sr - known) / peak
     there = (source - known) / peak
     ratio = np.sqrt(_local_power(there) / (_local_power(found) + _NO_DETAIL))

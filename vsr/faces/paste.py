@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
-from vsr.core.color import rgb_to_yuv
+from vsr.core.color import yuv_transform
 from vsr.core.errors import DataError, UsageError
 from vsr.core.geometry import Window
 from vsr.core.types import FaceCrop, Frame, FrameCrops, YuvPicture
@@ -136,14 +137,15 @@ def _patch(
 
 
 def _to_planes(rgb: np.ndarray, canvas: YuvPicture) -> Planes:
-    return _subsample(rgb_to_yuv(rgb, canvas.color, canvas.format.bit_depth), canvas)
+    matrix = yuv_transform(canvas.color, canvas.format.bit_depth)
+    matrix[:, :3] /= np.iinfo(rgb.dtype).max
+    return _subsample(cv2.transform(rgb.astype(np.float32), matrix), canvas)
 
 
 def _difference_to_planes(rgb: np.ndarray, canvas: YuvPicture) -> Planes:
     # the conversion is affine: without its offset it holds for differences too
-    color, depth = canvas.color, canvas.format.bit_depth
-    offset = rgb_to_yuv(np.zeros((1, 1, 3), np.float32), color, depth)
-    return _subsample(rgb_to_yuv(rgb, color, depth) - offset, canvas)
+    matrix = yuv_transform(canvas.color, canvas.format.bit_depth)[:, :3]
+    return _subsample(cv2.transform(rgb, np.ascontiguousarray(matrix)), canvas)
 
 
 def _subsample(yuv: np.ndarray, canvas: YuvPicture) -> Planes:
@@ -152,14 +154,20 @@ def _subsample(yuv: np.ndarray, canvas: YuvPicture) -> Planes:
     Chroma is sited as H.264 has it by default: with the left of two luma columns, midway
     between two rows (ITU-T H.273, chroma sample location type 0).
     """
-    y, chroma = yuv[..., 0], yuv[..., 1:]
+    y, u, v = cv2.split(yuv)
+    return y, _subsampled(u, canvas), _subsampled(v, canvas)
+
+
+def _subsampled(chroma: np.ndarray, canvas: YuvPicture) -> np.ndarray:
     if canvas.format.log2_chroma_h:
         chroma = (chroma[0::2] + chroma[1::2]) / 2
     if canvas.format.log2_chroma_w:
         even, odd = chroma[:, 0::2], chroma[:, 1::2]
-        before = np.concatenate([chroma[:, :1], odd[:, :-1]], axis=1)
-        chroma = even / 2 + (odd + before) / 4
-    return y, chroma[..., 0], chroma[..., 1]
+        sides = odd.copy()
+        sides[:, 1:] += odd[:, :-1]
+        sides[:, 0] += chroma[:, 0]
+        chroma = even / 2 + sides / 4
+    return chroma
 
 
 def _subtract(a: Planes, b: Planes) -> Planes:

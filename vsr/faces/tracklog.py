@@ -52,6 +52,12 @@ class _Thinned(Generic[T]):
         self.step = step
         self.values = {f: v for f, v in self.values.items() if f % step == 0}
 
+    def limit(self, most: int) -> None:
+        """Hold no more than ``most`` from now on."""
+        self._most = most
+        while len(self.values) > most:
+            self.thin(2 * self.step)
+
 
 class _Runs:
     """Frame numbers as runs of neighbours, the first ``_RUNS`` of them."""
@@ -149,7 +155,8 @@ class _Judged:
 class TrackLog:
     """Records faces and outcomes as they flow by; `tracks` sums them up at the end.
 
-    Memory grows with the number of tracks, not of frames. `faces` and `crops` may run in
+    Memory grows with the number of tracks, not of frames, and slowly: the more there are, the
+    less is kept of each, as in the summary. `faces` and `crops` may run in
     different threads: each writes only what is its own.
     """
 
@@ -164,7 +171,10 @@ class TrackLog:
                 if face.track_id is None:
                     continue
                 index = item.frame.index
-                seen = self._seen.setdefault(face.track_id, _Seen(index, index))
+                seen = self._seen.get(face.track_id)
+                if seen is None:
+                    seen = self._seen[face.track_id] = _Seen(index, index)
+                    _share((s.places for s in self._seen.values()), len(self._seen), seen.places)
                 seen.last = index
                 seen.frames += 1
                 seen.filled += face.filled
@@ -181,8 +191,15 @@ class TrackLog:
             for crop in item.crops:
                 if crop.face.track_id is None:
                     continue
-                judged = self._judged.setdefault(crop.face.track_id, _Judged())
                 index = item.frame.index
+                judged = self._judged.get(crop.face.track_id)
+                if judged is None:
+                    judged = self._judged[crop.face.track_id] = _Judged()
+                    _share(
+                        (j.outcomes for j in self._judged.values()),
+                        len(self._judged),
+                        judged.outcomes,
+                    )
                 judged.outcomes.add(index, (crop.outcome, crop.deviation))
                 if crop.outcome == "plain":
                     judged.plain += 1
@@ -197,12 +214,26 @@ class TrackLog:
     def tracks(self) -> tuple[Track, ...]:
         """A summary of each track so far, by id."""
         count = max(1, len(self._seen))
-        moments = max(4, min(_MOMENTS, _ALL_MOMENTS // count))
+        moments = _room(count)
         samples = max(1, min(_SAMPLES, _ALL_SAMPLES // count))
         return tuple(
             _summary(track_id, seen, self._judged.get(track_id, _Judged()), moments, samples)
             for track_id, seen in sorted(self._seen.items())
         )
+
+
+def _room(tracks: int) -> int:
+    """Most points of each timeline where there are so many tracks."""
+    return max(4, min(_MOMENTS, _ALL_MOMENTS // tracks))
+
+
+def _share(timelines: Iterable[_Thinned[T]], count: int, new: _Thinned[T]) -> None:
+    """Make room for a new one: all are thinned again whenever their number has doubled."""
+    room = _room(1 << (count.bit_length() - 1))
+    if count & (count - 1) == 0:
+        for timeline in timelines:
+            timeline.limit(room)
+    new.limit(room)
 
 
 def _sample(frame: Frame, crop: FaceCrop) -> FaceSample:

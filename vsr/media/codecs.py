@@ -8,6 +8,7 @@ from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
 from vsr.core.errors import UsageError
 from vsr.core.video import VideoInfo
 from vsr.media.formats import nearest_format
+from vsr.media.hwaccel import HwAccel, check_hwaccel, hardware_encoder, hardware_options
 
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
@@ -53,6 +54,9 @@ class EncodeConfig:
     pix_fmt: str = "auto"
     """pixel format; "auto": 4:2:0, which every player takes, in the source's depth (8 or 10 bit);
     "source": its chroma resolution too"""
+    hwaccel: HwAccel = "none"
+    """"auto": by the graphics card where it can (crf becomes its own quality scale), else by the
+    processor, with a notice"""
     watermark: bool = False
     """write "super-resolved", the model and its scale into a corner of every picture"""
 
@@ -60,6 +64,7 @@ class EncodeConfig:
         object.__setattr__(self, "codec", ALIASES.get(self.codec, self.codec))
         if self.codec not in CODECS:
             raise UsageError(f"codec: got '{self.codec}', wanted one of {', '.join(CODECS)}")
+        check_hwaccel("encode.hwaccel", self.hwaccel)
         limit = CODECS[self.codec].crf_max
         if limit is not None and not 0 <= self.crf <= limit:
             raise UsageError(f"crf: got {self.crf}, wanted 0 to {limit} for {self.codec}")
@@ -87,12 +92,12 @@ def encoder_options(cfg: EncodeConfig, *, mov: bool) -> dict[str, str | int]:
     """ffmpeg's output options for the encoder. ``mov``: the container is mp4 or mov."""
     options: dict[str, str | int] = {"c:v:0": CODECS[cfg.codec].encoder}
     speed = PRESETS.index(cfg.preset)
-    if cfg.codec in ("h264", "hevc"):
+    if card := card_encoder(cfg):
+        options = hardware_options(card, cfg.crf, speed)
+    elif cfg.codec in ("h264", "hevc"):
         options |= {"crf": cfg.crf, "preset": cfg.preset}
         if cfg.codec == "hevc":
             options["x265-params"] = "log-level=error"
-            if mov:
-                options["tag:v:0"] = "hvc1"  # Apple's players know no other
     elif cfg.codec == "av1":
         options |= {"crf": cfg.crf, "preset": 12 - speed}
     elif cfg.codec == "vp9":
@@ -101,7 +106,24 @@ def encoder_options(cfg: EncodeConfig, *, mov: bool) -> dict[str, str | int]:
             options["lossless"] = 1
     else:
         options |= {"level": 3, "slicecrc": 1, "g": 1}
+    if cfg.codec == "hevc" and mov:
+        options["tag:v:0"] = "hvc1"  # Apple's players know no other
     return options
+
+
+def card_encoder(cfg: EncodeConfig) -> str | None:
+    """ffmpeg's name of the graphics card's encoder that a configuration asks for and gets."""
+    return hardware_encoder(cfg.codec, cfg.pix_fmt) if cfg.hwaccel == "auto" else None
+
+
+def card_notices(cfg: EncodeConfig) -> list[str]:
+    """What to tell where the card was asked for and the processor encodes."""
+    if cfg.hwaccel == "none" or card_encoder(cfg):
+        return []
+    return [
+        f"no graphics card that encodes {cfg.codec} in {cfg.pix_fmt} was found; "
+        "the result was encoded by the processor"
+    ]
 
 
 def _words(text: str) -> frozenset[str]:

@@ -17,6 +17,7 @@ from vsr.core.video import VideoInfo
 from vsr.media.damage import DamageLog, shorter_than_promised
 from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
+from vsr.media.hwaccel import DEVICE, HwAccel, can_decode, check_hwaccel
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
 from vsr.media.timeline import average_rate, first_tick, keep_on_grid, parse_fps, raster
@@ -39,9 +40,12 @@ class DecodeConfig:
     """grid that faster sources are thinned to, frames per second; "source" keeps every frame"""
     folder_fps: str = "30"
     """rate at which the numbered pictures of a folder were taken, frames per second"""
+    hwaccel: HwAccel = "none"
+    """"auto": by the graphics card where it can, else by the processor, with a notice"""
 
     def __post_init__(self) -> None:
         parse_fps(self.fps)
+        check_hwaccel("decode.hwaccel", self.hwaccel)
         if parse_fps(self.folder_fps) is None:
             raise UsageError(
                 "decode.folder_fps: got 'source', wanted a number of frames per second: "
@@ -92,7 +96,9 @@ class VideoReader:
         self._scale = scale
         self._canvas = canvas
         self._scan = scan_packets(info.path, info.stream_index, info.container)
-        grid = parse_fps((cfg or DecodeConfig()).fps)
+        cfg = cfg or DecodeConfig()
+        self._device = self._choose_device(cfg)
+        grid = parse_fps(cfg.fps)
         times = self._scan.pts
         self._keep = (
             np.ones(len(times), bool) if grid is None else keep_on_grid(times, info.time_base, grid)
@@ -151,6 +157,17 @@ class VideoReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _choose_device(self, cfg: DecodeConfig) -> str | None:
+        if cfg.hwaccel == "none":
+            return None
+        if can_decode(self.info):
+            return DEVICE
+        self.report.notices.append(
+            f"no graphics card that decodes this {self.info.codec} film was found; "
+            "it was decoded by the processor"
+        )
+        return None
+
     def _start(self) -> FfmpegProcess:
         seek = self._start_s if self.info.container in SEEKABLE else None
         grid = raster(self._scan.pts, self._keep) if self._scan.complete else None
@@ -166,6 +183,7 @@ class VideoReader:
                 canvas=self._canvas,
                 seek_s=seek,
                 raster=grid,
+                hwaccel=self._device,
             )
 
         outputs = 3 if self._canvas else 2

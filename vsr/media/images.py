@@ -66,7 +66,7 @@ def read_image(path: Path) -> np.ndarray:
     _check_size(path, raw)
     data = np.frombuffer(raw, np.uint8)
     bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
-    if bgr is None:
+    if bgr is None or not is_whole(data.tobytes()):
         raise InputError(f"{path}: is not a picture that can be read; check or remove the file")
     if bgr.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path}: has {bgr.dtype} samples, wanted 8 or 16 bit; convert it first")
@@ -105,6 +105,19 @@ def _tiff_size(raw: bytes) -> tuple[int, int]:
         return int(tags[TiffImagePlugin.IMAGEWIDTH]), int(tags[TiffImagePlugin.IMAGELENGTH])
     except (OSError, KeyError, ValueError, TypeError, struct.error):
         return 0, 0
+
+
+def is_whole(data: bytes) -> bool:
+    """False for the bytes of a JPEG that breaks off: OpenCV before 5 makes its rest grey."""
+    if not data.startswith(b"\xff\xd8"):
+        return True
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:  # the picture itself; what lies before may hold a thumbnail
+            return data.find(b"\xff\xd9", at) >= 0
+        fill = data[at + 1] == 0xFF
+        at += 1 if fill else 2 + int.from_bytes(data[at + 2 : at + 4])
+    return True  # odd, but OpenCV could read it
 
 
 def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95, sync: bool = True) -> None:

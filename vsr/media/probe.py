@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
+import numpy as np
 
 from vsr.core.color import ColorSpec, Matrix
 from vsr.core.errors import InputError
@@ -257,13 +258,22 @@ def _color(path: Path, first: FirstFrame) -> ColorSpec:
     )
 
 
+_GAP = 50
+"""a step so many times the usual one is a gap in the film, not its rate"""
+
+
 def _frame_rate(nominal: Fraction | None, scan: PacketScan) -> Fraction | None:
-    """The nominal rate where the timestamps agree with it, else their average."""
-    count = len(scan.pts)
-    span = (int(scan.pts[-1]) - int(scan.pts[0])) * scan.time_base
-    if count < 2 or span <= 0:
+    """The nominal rate where the timestamps agree with it, else their average.
+
+    Gaps do not count: after one damaged timestamp far away, each frame would seem to last long,
+    and a Matroska file that is told so is cut too early where the source breaks off.
+    """
+    steps = np.diff(scan.pts)
+    steps = steps[steps <= _GAP * np.median(steps)] if len(steps) else steps
+    count, span = len(steps), int(steps.sum()) * scan.time_base
+    if count < 1 or span <= 0:
         return nominal
-    average = (count - 1) / span
+    average = count / span
     if nominal is not None and abs(nominal / average - 1) < Fraction(1, 50):
         return nominal
-    return average_rate(count, span)
+    return average_rate(count + 1, span)

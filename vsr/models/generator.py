@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from vsr.core.errors import ModelError
-from vsr.models.layers import BicubicUpsample, BilinearDouble, PixelShuffle
+from vsr.models.layers import BicubicUpsample, BilinearDouble, PixelShuffle, PixelUnshuffle
 
 _CONTEXT_BLOCKS = 2
 """residual blocks at each size of the hourglass"""
@@ -57,12 +57,12 @@ def _block(config: GeneratorConfig, x: Any, name: str, filters: int | None = Non
 
 
 def _tail(config: GeneratorConfig, x: Any) -> Any:
-    """Features at LR size to three channels at HR size."""
+    """Features at the body's size to three channels at HR size."""
     if config.upsampling == "direct":
         # one shuffle straight to RGB (Shi et al. 2016): no convolution runs at HR size
-        x = _conv(config, 3 * config.scale**2, config.kernel_size, "out_conv")(x)
-        return PixelShuffle(config.scale, name="out_shuffle")(x)
-    for stage in range(int(math.log2(config.scale))):
+        x = _conv(config, 3 * config.growth**2, config.kernel_size, "out_conv")(x)
+        return PixelShuffle(config.growth, name="out_shuffle")(x)
+    for stage in range(int(math.log2(config.growth))):
         x = _conv(config, 4 * config.filters, config.kernel_size, f"up{stage}_conv")(x)
         x = PixelShuffle(2, name=f"up{stage}_shuffle")(x)
         x = _activation(config, x, f"up{stage}_act")
@@ -102,7 +102,7 @@ def _decoder(config: GeneratorConfig, x: Any) -> Any:
         x = PixelShuffle(2, name=f"decoder{index}_shuffle")(x)
         x = _activation(config, x, f"decoder{index}_act")
         x = _block(config, x, f"decoder{index}_block", channels)
-    left = config.scale // 2 ** len(config.decoder)
+    left = config.growth // 2 ** len(config.decoder)
     x = _conv(config, 3 * left**2, config.kernel_size, "decoder_out_conv")(x)
     return PixelShuffle(left, name="decoder_out_shuffle")(x) if left > 1 else x
 
@@ -130,7 +130,10 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
     "linear": clip it).
     """
     inputs = keras.Input((None, None, 3), name="lr")
-    x = _conv(config, config.filters, config.head_kernel, "head_conv")(inputs)
+    x = inputs
+    if config.unshuffle > 1:
+        x = PixelUnshuffle(config.unshuffle, name="unshuffle")(x)
+    x = _conv(config, config.filters, config.head_kernel, "head_conv")(x)
     x = head = _activation(config, x, "head_act")
     for index in range(config.blocks):
         if config.context and index == config.blocks // 2:
@@ -160,6 +163,9 @@ class GeneratorConfig:
 
     scale: int = 2
     """2, 4 or 8"""
+    unshuffle: int = 1
+    """1, 2 or 4: the body works at 1/unshuffle of the LR size on squares of pixels turned into
+    channels, at 1/unshuffle^2 of the cost; LR sides must then be multiples of it"""
     filters: int = 64
     """channels of the body"""
     blocks: int = 16
@@ -189,6 +195,7 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         choices = {
             "scale": (2, 4, 8),
+            "unshuffle": (1, 2, 4),
             "normalisation": ("batch", "none"),
             "activation": ("prelu", "relu", "leaky_relu"),
             "upsampling": ("stages", "direct"),
@@ -235,24 +242,30 @@ class GeneratorConfig:
     @property
     def multiple_of(self) -> int:
         """What LR sides must be multiples of."""
-        return 2 ** len(self.context)
+        return self.unshuffle * 2 ** len(self.context)
+
+    @property
+    def growth(self) -> int:
+        """How often the output's side holds the body's."""
+        return self.scale * self.unshuffle
 
     @property
     def flops_per_pixel(self) -> float:
         """Floating point operations per LR pixel of one forward pass (2 per multiply-add)."""
         body = self.kernel_size**2 * self.filters**2
-        macs = self.head_kernel**2 * 3 * self.filters + (2 * self.blocks + 1) * body
+        macs = self.head_kernel**2 * 3 * self.unshuffle**2 * self.filters
+        macs += (2 * self.blocks + 1) * body
         if self.upsampling == "direct":
-            macs += self.kernel_size**2 * self.filters * 3 * self.scale**2
+            macs += self.kernel_size**2 * self.filters * 3 * self.growth**2
         else:
-            stages = int(math.log2(self.scale))
+            stages = int(math.log2(self.growth))
             macs += sum(4**stage * 4 * body for stage in range(stages))
-            macs += self.scale**2 * self.head_kernel**2 * self.filters * 3
-        macs += self.scale**2 * 2 * 25 * 3 * self.polish
-        return 2 * (macs + self.kernel_size**2 * (self._context_macs() + self._decoder_macs()))
+            macs += self.growth**2 * self.head_kernel**2 * self.filters * 3
+        macs += self.kernel_size**2 * (self._context_macs() + self._decoder_macs())
+        return 2 * (macs / self.unshuffle**2 + self.scale**2 * 2 * 25 * 3 * self.polish)
 
     def _context_macs(self) -> float:
-        """Multiply-adds per LR pixel and kernel tap."""
+        """Multiply-adds per pixel of the body and kernel tap."""
         macs, before = 0.0, self.filters
         for index, channels in enumerate(self.context):
             low = before * channels + 2 * _CONTEXT_BLOCKS * channels**2
@@ -261,12 +274,12 @@ class GeneratorConfig:
         return macs
 
     def _decoder_macs(self) -> float:
-        """Multiply-adds per LR pixel and kernel tap."""
+        """Multiply-adds per pixel of the body and kernel tap."""
         macs, before = 0.0, self.filters
         for index, channels in enumerate(self.decoder):
             macs += 4**index * before * 4 * channels + 4 ** (index + 1) * 2 * channels**2
             before = channels
-        return macs + (before * 3 * self.scale**2 if self.decoder else 0)
+        return macs + (before * 3 * self.growth**2 if self.decoder else 0)
 
 
 def _is_int(value: Any) -> bool:

@@ -52,6 +52,15 @@ def depth_to_space(x: Any, scale: int) -> Any:
     return ops.reshape(x, (-1, shape[1] * scale, shape[2] * scale, channels))
 
 
+def space_to_depth(x: Any, size: int) -> Any:
+    """``(B, s*H, s*W, C)`` to ``(B, H, W, s*s*C)``: what `depth_to_space` turns back."""
+    shape = ops.shape(x)
+    channels = x.shape[-1]
+    x = ops.reshape(x, (-1, shape[1] // size, size, shape[2] // size, size, channels))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, shape[1] // size, shape[2] // size, size * size * channels))
+
+
 @keras.saving.register_keras_serializable(package="vsr")
 class PixelShuffle(keras.layers.Layer):
     """Sub-pixel convolution's rearrangement (Shi et al., CVPR 2016, equation 4).
@@ -83,6 +92,36 @@ class PixelShuffle(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="vsr")
+class PixelUnshuffle(keras.layers.Layer):
+    """The reverse of `PixelShuffle`: squares of pixels become channels.
+
+    Input ``(B, H, W, C)``, H and W multiples of ``size``; output ``(B, H/s, W/s, s*s*C)``, same
+    dtype.
+    """
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if size < 2:
+            raise ValueError(f"PixelUnshuffle.size: got {size}, wanted 2 or more")
+        self.size = size
+
+    def call(self, inputs: Any) -> Any:
+        return space_to_depth(inputs, self.size)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = input_shape
+        return (
+            batch,
+            None if height is None else height // self.size,
+            None if width is None else width // self.size,
+            None if channels is None else channels * self.size**2,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
 
 
 @keras.saving.register_keras_serializable(package="vsr")

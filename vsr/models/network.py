@@ -13,6 +13,8 @@ from keras import ops
 
 from vsr.core.errors import ModelError
 from vsr.models.backend import filtered_stderr
+from vsr.models.flops import count_flops
+from vsr.models.fold import fold_generator
 from vsr.models.registry import Dtype, get_spec, load_generator
 from vsr.models.spec import ModelSpec
 
@@ -22,6 +24,9 @@ MAX_BFLOAT16_ERROR = 1.0
 MAX_PIXELS_PER_CALL = 2**18
 """LR pixels in one call of the network (8 crops of 160x160 fit): bounds its working memory,
 for on a CPU TensorFlow's convolutions do not report that memory ran out, they crash."""
+
+MAX_PIXELS_PER_GPU_CALL = 2**21
+"""The same on a GPU, which says when its memory is short; 512 crops of 64x64."""
 
 _OOM_TYPES = ("ResourceExhaustedError", "OutOfMemoryError")
 _OOM_WORDS = ("resource_exhausted", "out of memory", "bad_alloc", "oom when allocating")
@@ -44,18 +49,41 @@ def load_network(
         choose_precision(spec, on_gpu=place.startswith("gpu")) if precision == "auto" else precision
     )
     with keras.device(place):
-        model = load_generator(name_or_path, dtype)
+        model = fold_generator(load_generator(name_or_path, dtype), spec, dtype)
     return GeneratorUpscaler(model, spec, device=place, precision=dtype)
 
 
 def choose_precision(spec: ModelSpec, *, on_gpu: bool) -> Dtype:
     """What "auto" means: bfloat16 on a CPU that computes it, where the model bears it.
 
-    A GPU runs float32 convolutions in its own fast format (TF32) already.
+    Likewise on a GPU, where the matrix units of NVIDIA's cards compute it from Ampere on.
     """
     error = spec.bfloat16_error
     good = error is not None and error < MAX_BFLOAT16_ERROR
-    return "bfloat16" if good and not on_gpu and cpu_has_bfloat16() else "float32"
+    has_it = gpu_has_bfloat16() if on_gpu else cpu_has_bfloat16()
+    return "bfloat16" if good and has_it else "float32"
+
+
+@functools.cache
+def gpu_has_bfloat16() -> bool:
+    """Whether the first GPU that the backend sees multiplies bfloat16 in its matrix units."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        details = tf.config.experimental.get_device_details(found[0]) if found else {}
+        major = details.get("compute_capability", (0, 0))[0]
+    elif backend == "jax":
+        import jax  # pyright: ignore[reportMissingImports]
+
+        capability = getattr(jax.devices()[0], "compute_capability", "0.0")  # only CUDA has one
+        major = int(str(capability).split(".")[0])
+    else:
+        import torch  # pyright: ignore[reportMissingImports]
+
+        major = torch.cuda.get_device_capability()[0] if torch.cuda.is_available() else 0
+    return major >= 8
 
 
 @functools.cache
@@ -96,7 +124,8 @@ class GeneratorUpscaler:
         self.traces = 0
         """how often the network was traced or compiled"""
         self._spec = spec
-        self._fixed_batches = keras.backend.backend() == "jax" or device.startswith("gpu")
+        self._on_gpu = device.startswith("gpu")
+        self._fixed_batches = keras.backend.backend() == "jax" or self._on_gpu
         self._forward = _compile(self._network(model), model)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
@@ -113,64 +142,98 @@ class GeneratorUpscaler:
         high = self._split(padded)
         return high[:, : shape[1], : shape[2]].astype(batch.dtype)
 
+    def flops(self, count: int, height: int, width: int) -> float:
+        """Floating point operations of one call on ``count`` pictures, by the network's graph.
+
+        See `vsr.models.flops.count_flops`. Traces the network again; meant for measurements.
+        """
+        shape = count, self._side(height), self._side(width), 3
+        with keras.device(self.device):
+            return count_flops(self._forward, shape)
+
     def _side(self, side: int) -> int:
         multiple = self._spec.multiple_of
         return -(-max(side, self._spec.min_side) // multiple) * multiple
 
     def _split(self, batch: np.ndarray) -> np.ndarray:
-        """Runs the batch whole, or in ever smaller parts until they fit into memory."""
+        """Runs the batch whole, or in parts that fit into memory.
+
+        A part is under way before the one before it is fetched: on a GPU, which computes on
+        its own, transfers and arithmetic overlap.
+        """
         count, height, width = batch.shape[:3]
-        most = min(self.max_batch or count, max(1, MAX_PIXELS_PER_CALL // (height * width)))
-        if count > most:
-            return np.concatenate([self._split(batch[i : i + most]) for i in range(0, count, most)])
+        limit = MAX_PIXELS_PER_GPU_CALL if self._on_gpu else MAX_PIXELS_PER_CALL
+        most = min(self.max_batch or count, max(1, limit // (height * width)))
+        if count <= most:
+            return self._fetch(batch, self._start(batch))
+        results: list[np.ndarray] = []
+        parts = [batch[i : i + most] for i in range(0, count, most)]
+        ahead = self._start(parts[0])
+        for number, part in enumerate(parts):
+            started = ahead
+            ahead = self._start(parts[number + 1]) if number + 1 < len(parts) else None
+            results.append(self._fetch(part, started))
+        return np.concatenate(results)
+
+    def _start(self, batch: np.ndarray) -> Any:
+        """The network's tensor of a batch, perhaps not computed yet; None where memory is short."""
         try:
             return self._run(batch)
         except Exception as error:
             if not _is_out_of_memory(error):
                 raise
-            if count == 1:
-                raise ModelError(
-                    f"model '{self.name}': one picture of {width}x{height} does not fit into "
-                    f"memory on {self.device}; use smaller crops (--set crop.max_side=…) or the CPU"
-                ) from error
-        self.max_batch = count // 2  # outside the handler: the failed call's tensors are freed
-        return self._split(batch)
+            return None
 
-    def _run(self, batch: np.ndarray) -> np.ndarray:
+    def _run(self, batch: np.ndarray) -> Any:
         count = len(batch)
         if self._fixed_batches:
             missing = (1 << (count - 1).bit_length()) - count
             batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-        peak = np.float32(np.iinfo(batch.dtype).max)
         with keras.device(self.device):
-            high = self._forward(batch.astype(np.float32), peak)
-        return np.asarray(ops.convert_to_numpy(high))[:count]
+            return self._forward(batch, np.float32(np.iinfo(batch.dtype).max))
+
+    def _fetch(self, batch: np.ndarray, started: Any) -> np.ndarray:
+        """The pixels of a tensor that `_start` gave for the batch, by halves where none fits."""
+        count, height, width = batch.shape[:3]
+        try:
+            if started is not None:
+                return np.asarray(ops.convert_to_numpy(started))[:count]
+        except Exception as error:  # a GPU tells of its memory when the result is asked for
+            if not _is_out_of_memory(error):
+                raise
+        if count == 1:
+            raise ModelError(
+                f"model '{self.name}': one picture of {width}x{height} does not fit into "
+                f"memory on {self.device}; use smaller crops (--set crop.max_side=…) or the CPU"
+            )
+        self.max_batch = min(self.max_batch or count, count // 2)
+        return self._split(batch)
 
     def _network(self, model: keras.Model) -> Callable[..., Any]:
         low, high = self._spec.value_range
 
         def network(call: Callable[[Any], Any], pixels: Any, peak: Any) -> Any:
             self.traces += 1
-            lr = pixels / peak * (high - low) + low
+            # whole levels travel to and from a GPU in a quarter of float32's bytes
+            lr = ops.cast(pixels, "float32") / peak * (high - low) + low
             values: Any = ops.cast(call(lr), "float32")
             if self._spec.mirror:
                 mirrored: Any = ops.cast(call(ops.flip(lr, axis=2)), "float32")
                 values = (values + ops.flip(mirrored, axis=2)) / 2.0
             levels: Any = (values - low) * (peak / (high - low))
-            return ops.round(ops.clip(levels, 0.0, peak))
+            return ops.cast(ops.round(ops.clip(levels, 0.0, peak)), pixels.dtype)
 
         return network
 
 
 def _compile(network: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
-    """``(float32 pixels (B, H, W, 3), float32 peak) -> float32 pixels``, on any backend."""
+    """``(pixels (B, H, W, 3), float32 peak) -> pixels`` of the same dtype, on any backend."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        spec = [tf.TensorSpec((None, None, None, 3), tf.float32), tf.TensorSpec((), tf.float32)]
         run = functools.partial(network, lambda x: model(x, training=False))
-        return tf.function(run, input_signature=spec, autograph=False)
+        return _TensorFlowCall(tf, run)
     if backend == "jax":
         import jax  # pyright: ignore[reportMissingImports]
 
@@ -182,6 +245,26 @@ def _compile(network: Callable[..., Any], model: keras.Model) -> Callable[..., A
 
         return functools.partial(jax.jit(pure), (free, fixed))
     return functools.partial(_without_gradients, network, model)
+
+
+class _TensorFlowCall:
+    """One graph for each kind of pixels, whatever their number."""
+
+    def __init__(self, tf: Any, run: Callable[..., Any]) -> None:
+        self.python_function = run
+        self._tf, self._graphs = tf, dict[str, Any]()
+
+    def __call__(self, pixels: np.ndarray, peak: np.float32) -> Any:
+        kind = pixels.dtype.name
+        if kind not in self._graphs:
+            spec = (
+                self._tf.TensorSpec((None, None, None, 3), kind),
+                self._tf.TensorSpec((), "float32"),
+            )
+            self._graphs[kind] = self._tf.function(
+                self.python_function, input_signature=spec, autograph=False
+            )
+        return self._graphs[kind](pixels, peak)
 
 
 def _without_gradients(network: Callable[..., Any], model: keras.Model, *args: Any) -> Any:

@@ -21,6 +21,8 @@ from vsr.models.spec import SCALES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "gpu"]
+_Shape = tuple[tuple[int, ...], str]
+"""of a picture, and its dtype"""
 
 
 class Upscaler(Protocol):
@@ -104,7 +106,8 @@ def upscale(
     """Sets ``sr`` of every crop. Frames come out complete, in order, none added, none lost.
 
     Crops of one shape are collected over frames until ``batch_size`` of them wait; a frame
-    waits no longer than ``max_pending_frames`` frames (or their bytes) allow.
+    waits no longer than ``max_pending_frames`` frames (or their bytes) allow. A track's crop
+    that equals the one before pixel for pixel (of a repeated frame) shares its result.
     """
     queue = _Queue(upscaler, cfg)
     for item in items:
@@ -128,10 +131,27 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class _Group:
-    """Crops of one shape and type that wait for a full batch."""
+class _Picture:
+    """One low-resolution picture, and every crop that shows just it (of repeated frames)."""
 
-    members: list[tuple[_Waiting, int]] = field(default_factory=list)
+    lr: np.ndarray
+    places: list[tuple[_Waiting, int]] = field(default_factory=list)
+    """crops that wait for the result"""
+    sr: np.ndarray | None = None
+    """its super-resolved picture, once there"""
+
+    def show_at(self, waiting: _Waiting, index: int) -> None:
+        """Takes one more crop in that is this picture."""
+        self.places.append((waiting, index))
+        if self.sr is not None:
+            self.arrive(self.sr)
+
+    def arrive(self, sr: np.ndarray) -> None:
+        """Hands the result to all crops that wait for it."""
+        self.sr = sr
+        for waiting, index in self.places:
+            waiting.results[index] = sr
+        self.places.clear()
 
 
 class _Queue:
@@ -141,7 +161,10 @@ class _Queue:
         self._upscaler = upscaler
         self._cfg = cfg
         self._frames: deque[_Waiting] = deque()
-        self._groups: dict[tuple[tuple[int, ...], str], _Group] = {}
+        self._groups: dict[_Shape, list[_Picture]] = {}
+        """pictures of one shape and type that wait for a full batch"""
+        self._latest: dict[int, _Picture] = {}
+        """what each track showed in the frame before"""
         self._bytes = 0
 
     def add(self, item: FrameCrops) -> None:
@@ -149,12 +172,25 @@ class _Queue:
         waiting = _Waiting(item, [None] * len(item.crops), _bytes(item))
         self._frames.append(waiting)
         self._bytes += waiting.size
+        latest: dict[int, _Picture] = {}
         for index, crop in enumerate(item.crops):
-            key = (crop.lr.shape, crop.lr.dtype.str)
-            group = self._groups.setdefault(key, _Group())
-            group.members.append((waiting, index))
-            if len(group.members) == self._cfg.batch_size:
-                self._run(key)
+            track_id = crop.face.track_id
+            known = self._latest.get(track_id) if track_id is not None else None
+            repeated = known is not None and _same(known.lr, crop.lr)
+            picture = known if known is not None and repeated else _Picture(crop.lr)
+            picture.show_at(waiting, index)
+            if not repeated:
+                self._wait_for_batch(picture)
+            if track_id is not None:
+                latest[track_id] = picture
+        self._latest = latest
+
+    def _wait_for_batch(self, picture: _Picture) -> None:
+        key = (picture.lr.shape, picture.lr.dtype.str)
+        group = self._groups.setdefault(key, [])
+        group.append(picture)
+        if len(group) == self._cfg.batch_size:
+            self._run(key)
 
     def done(self) -> Iterator[FrameCrops]:
         """The frames that are ready, the oldest first; makes room where too many wait."""
@@ -180,14 +216,14 @@ class _Queue:
     def _run_oldest(self) -> None:
         """Completes the oldest frame by partial batches, in which younger crops ride along."""
         oldest = self._frames[0]
-        for key in [k for k, g in self._groups.items() if g.members[0][0] is oldest]:
+        for key in [k for k, g in self._groups.items() if g[0].places[0][0] is oldest]:
             self._run(key)
 
-    def _run(self, key: tuple[tuple[int, ...], str]) -> None:
-        members = self._groups.pop(key).members
-        batch = np.stack([waiting.item.crops[index].lr for waiting, index in members])
-        for (waiting, index), sr in zip(members, self._upscaler(batch), strict=True):
-            waiting.results[index] = sr
+    def _run(self, key: _Shape) -> None:
+        pictures = self._groups.pop(key)
+        batch = np.stack([p.lr for p in pictures])
+        for picture, sr in zip(pictures, self._upscaler(batch), strict=True):
+            picture.arrive(sr)
 
     def _pop(self) -> FrameCrops:
         waiting = self._frames.popleft()
@@ -195,6 +231,10 @@ class _Queue:
         pairs = zip(waiting.item.crops, waiting.results, strict=True)
         crops: tuple[FaceCrop, ...] = tuple(replace(crop, sr=sr) for crop, sr in pairs)
         return replace(waiting.item, crops=crops)
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and np.array_equal(a, b)
 
 
 def _bytes(item: FrameCrops) -> int:

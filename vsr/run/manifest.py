@@ -100,6 +100,8 @@ class Manifest:
     """wall time of the whole run"""
     stages: list[dict[str, Any]]
     """per queue: items, and how long its two ends waited for each other"""
+    first_frame_s: float | None = None
+    """wall time until the first frame was written: of loading, and of filling the queues"""
     faces_from: FacesFrom = "detector"
     command: str = "run"
     """"run", or "assemble" where an export was put together"""
@@ -123,6 +125,7 @@ class Manifest:
         report: DecodeReport,
         stages: list[StageStats],
         seconds: float,
+        first_frame_s: float | None = None,
     ) -> Manifest:
         """Gather the record of a finished run; hashes source and outputs.
 
@@ -146,6 +149,7 @@ class Manifest:
             faces=faces,
             tracks=[track_to_dict(t) for t in tracks],
             seconds=round(seconds, 3),
+            first_frame_s=None if first_frame_s is None else round(first_frame_s, 3),
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
             notices=[*report.notices, *(text for r in outputs for text in r.notices)],

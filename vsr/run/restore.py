@@ -59,12 +59,14 @@ def restore(
     finder = find or face_finder(recipe)
     log = TrackLog()
     frames_written = faces = 0
+    first_frame_s: float | None = None
     canvas = canvas_format(info, recipe)
     reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode)
     with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate) as sink:
         followed = followed_faces(flow, reader, finder, log)
         upscaler = upscaler or load_upscaler(recipe.upscale)  # while the first frames are decoded
         for count in sink.run(super_resolved(flow, followed, upscaler, recipe, info, log)):
+            first_frame_s = first_frame_s or time.perf_counter() - started
             frames_written += 1
             faces += count
             progress(Progress("restoring", frames_written, reader.expected_frames, faces))
@@ -81,6 +83,7 @@ def restore(
         faces=faces,
         report=reader.report,
         stages=flow.stats,
+        first_frame_s=first_frame_s,
         seconds=time.perf_counter() - started,
     ).write(out)
 

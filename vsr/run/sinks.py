@@ -17,6 +17,7 @@ from vsr.core.names import hidden_beside
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
+from vsr.media.codecs import card_notices
 from vsr.media.convert import from_rgb
 from vsr.media.encode import CONTAINERS, EncodeResult, VideoWriter, choose_format
 from vsr.media.watermark import Watermark
@@ -95,6 +96,7 @@ class VideoSink:
         width, height = info.width * self._scale, info.height * self._scale
         self._watermark = watermark_of(recipe, width, height)
         format = choose_format(info, recipe.encode)
+        self._encode = replace(recipe.encode, pix_fmt=format.name)
         self._writer = VideoWriter(
             out,
             info=info,
@@ -102,7 +104,7 @@ class VideoSink:
             height=height,
             format=format,
             color=info.color,
-            cfg=replace(recipe.encode, pix_fmt=format.name),
+            cfg=self._encode,
             with_streams=not is_folder(info),
             frame_rate=frame_rate,
             tag=tag_of(recipe),
@@ -133,7 +135,8 @@ class VideoSink:
 
     def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
         """Close the encoder; sound is cut where the source broke off."""
-        return [self._writer.close(end_s=broken_at_s)]
+        result = self._writer.close(end_s=broken_at_s)
+        return [replace(result, notices=[*result.notices, *card_notices(self._encode)])]
 
 
 class FaceSink:
@@ -226,7 +229,7 @@ class FaceSink:
                 height=height,
                 format=_FACE_FORMAT,
                 color=_FACE_COLOR,
-                cfg=self._recipe.encode,
+                cfg=replace(self._recipe.encode, pix_fmt=_FACE_FORMAT.name),
                 with_streams=False,
                 frame_rate=self._frame_rate,
                 tag=self._tag,

@@ -41,7 +41,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], meta: Mapping[str, Any
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)  # numbers alone; before NumPy 2.2 any option is an array
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -15,15 +15,16 @@ import numpy as np
 
 from vsr.core.errors import DataError
 from vsr.degrade.image import degrade_image, resize_image
-from vsr.degrade.layers import Degrade
 from vsr.degrade.recipe import DegradeConfig
 from vsr.run.flow import Flow
 from vsr.train.backend import place
+from vsr.train.device import DeviceSource, reduced_side
 from vsr.train.faces import FaceSet, load_dataset, load_extra, read_picture
 from vsr.train.prepare.dataset import open_dataset
 from vsr.train.recipe import DataConfig, TrainRecipe
 
-ops: Any = keras.ops  # its stubs know tensors of no backend
+_KEPT_BYTES = 2**29
+"""of decoded files that stay in memory"""
 
 
 class BatchSource(Protocol):
@@ -81,64 +82,13 @@ class MemorySource:
 
     def _resized(self, hr: np.ndarray, extra: bool, rng: np.random.Generator) -> np.ndarray:
         """The picture at one of the recipe's sizes, its sides multiples of the scale."""
-        data, step = self.data, self.scale
-        full = min(hr.shape[:2])
-        least = data.patch_px * step
-        smallest = max(least, min(data.smallest_px, full))
-        draw = rng.random()
-        if draw < data.fixed_share and not extra:
-            side = min(max(data.fixed_px, least), full)
-        elif draw < data.fixed_share + data.native_share and not extra:
-            side = full
-        else:
-            largest = full if extra else min(full, max(data.largest_px, smallest))
-            side = int(rng.integers(smallest, largest + 1))
-        if side > full - step:  # as it is, cut to a multiple of the scale
+        step, full = self.scale, min(hr.shape[:2])
+        side = reduced_side(self.data, step, full, extra, rng)
+        if side == full:  # as it is, cut to a multiple of the scale
             return hr[: hr.shape[0] // step * step, : hr.shape[1] // step * step]
-        height = round(hr.shape[0] * side / full) // step * step
-        width = round(hr.shape[1] * side / full) // step * step
+        least = self.data.patch_px * step
+        height, width = (round(s * side / full) // step * step for s in hr.shape[:2])
         return resize_image(hr, max(width, least), max(height, least), "area")
-
-
-class DeviceSource:
-    """One uint8 array on the accelerator; patches are cut and degraded there.
-
-    The same on every backend. Sizes stay as the data set has them.
-    """
-
-    def __init__(
-        self, faces: FaceSet, scale: int, data: DataConfig, degrade: DegradeConfig, seed: int
-    ) -> None:
-        side = data.patch_px * scale
-        if side % 16 or data.patch_px % 16:
-            raise DataError(
-                f"data.patch_px: got {data.patch_px}, wanted a multiple of 16 with "
-                "data.source = 'device' (JPEG's blocks); correct the recipe"
-            )
-        self.pictures, self.scale, self.data, self.seed = len(faces.pixels), scale, data, seed
-        self.terms = faces.terms
-        self._size = faces.pixels.shape[1:3]
-        self._pixels = ops.convert_to_tensor(faces.pixels)
-        self._degrade = Degrade(scale, degrade, seed)
-
-    def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
-        side, step = self.data.patch_px * self.scale, start
-        while True:
-            rng = np.random.default_rng([self.seed, step])
-            # the layer's draws are tied to the step, too
-            self._degrade.generator.state.assign(
-                np.array([self.seed % 2**32, step], np.uint32).astype("uint32")
-            )
-            patches = []
-            for _ in range(self.data.batch):
-                index = int(rng.integers(self.pictures))
-                y, x = (int(rng.integers(n - side + 1)) for n in self._size)
-                patch = self._pixels[index, y : y + side, x : x + side]
-                flip = self.data.flip and rng.random() < 0.5
-                patches.append(ops.flip(patch, axis=1) if flip else patch)
-            hr = ops.cast(ops.stack(patches), "float32")
-            yield self._degrade(hr) / 127.5 - 1.0, hr / 127.5 - 1.0
-            step += 1
 
 
 class FileSource:
@@ -158,6 +108,8 @@ class FileSource:
             )
         self.pairs, self.data, self.seed, self.terms = pairs, data, seed, terms
         self.pictures = len(pairs)
+        self._kept: dict[Path, np.ndarray] = {}
+        self._room = _KEPT_BYTES
         self.steps_per_epoch = len(pairs) // data.batch
 
     def names(self, step: int) -> list[tuple[Path, Path]]:
@@ -169,11 +121,21 @@ class FileSource:
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The step's LR and HR pictures, uint8 RGB."""
-        faces = [[_read(path) for path in pair] for pair in self.names(step)]
+        faces = [[self._picture(path) for path in pair] for pair in self.names(step)]
         flips = self._flips(step)
         pairs = [[p[:, ::-1] if flip else p for p in pair]
                  for pair, flip in zip(faces, flips, strict=True)]  # fmt: skip
         return np.stack([lr for lr, _ in pairs]), np.stack([hr for _, hr in pairs])
+
+    def _picture(self, path: Path) -> np.ndarray:
+        """Read once where all fits into memory: an accelerator is faster than PNG's decoder."""
+        found = self._kept.get(path)
+        if found is None:
+            found = _read(path)
+            if found.nbytes <= self._room:
+                self._kept[path] = found
+                self._room -= found.nbytes
+        return found
 
     def _flips(self, step: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, step, 1])
@@ -220,10 +182,9 @@ def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
         return FileSource(paired.pairs("train"), data, seed, str(paired.card.get("terms", "")))
     least = data.patch_px * scale
     faces = load_dataset(dataset, least)
-    if data.source == "device":
-        return DeviceSource(faces, scale, data, recipe.degrade, seed)
-    extra = [load_extra(Path(name), least) for name in data.extra]
-    return MemorySource([faces, *extra], scale, data, recipe.degrade, seed)
+    sets = [faces, *(load_extra(Path(name), least) for name in data.extra)]
+    made = DeviceSource if data.source == "device" else MemorySource
+    return made(sets, scale, data, recipe.degrade, seed)
 
 
 def _ahead(source: MemorySource | FileSource, start: int) -> Generator[tuple[Any, Any]]:

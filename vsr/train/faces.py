@@ -11,6 +11,7 @@ import numpy as np
 
 from vsr.core.errors import DataError
 from vsr.degrade.image import resize_image
+from vsr.media.images import is_whole
 from vsr.train.prepare.dataset import open_dataset
 from vsr.train.prepare.pairs import HR_FOLDER
 
@@ -82,4 +83,6 @@ def read_picture(path: Path) -> np.ndarray | None:
     """uint8 RGB ``(H, W, 3)``, or None where the file is no readable picture."""
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    if picture is None or not is_whole(data.tobytes()):
+        return None
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

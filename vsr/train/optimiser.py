@@ -54,27 +54,46 @@ class ConvMuon(keras.optimizers.Optimizer):
                 velocity = self.add_variable_from_reference(variable, "velocity")
             self._velocities.append(velocity)
 
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
+        # kernels of one shape together: alone, their small products leave an accelerator idle
+        alike: dict[tuple[int, int], list[tuple[Any, Any]]] = {}
+        rest = []
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            if self._by_muon(variable):
+                rows = variable.shape[0] * variable.shape[1] * variable.shape[2]
+                alike.setdefault((rows, variable.shape[3]), []).append((gradient, variable))
+            else:
+                rest.append((gradient, variable))
+        for shape, pairs in alike.items():
+            self._muon(pairs, shape, learning_rate)
+        if rest:
+            super()._backend_update_step(*map(list, zip(*rest, strict=True)), learning_rate)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's update."""
+        """One variable's update by Adam."""
         index = self._get_variable_index(variable)
         moment, velocity = self._moments[index], self._velocities[index]
-        rate = ops.cast(learning_rate, variable.dtype)
-        if velocity is None:
-            self._muon(gradient, variable, rate, moment)
-        else:
-            self._adam(gradient, variable, rate, moment, velocity)
+        self._adam(gradient, variable, ops.cast(learning_rate, variable.dtype), moment, velocity)
 
     def _by_muon(self, variable: Any) -> bool:
         hidden = not any(word in variable.path for word in self.adam_layers)
         return len(variable.shape) == 4 and hidden
 
-    def _muon(self, gradient: Any, variable: Any, rate: Any, moment: Any) -> None:
-        self.assign(moment, moment * self.momentum + gradient)
-        ahead = gradient + moment * self.momentum  # Nesterov
-        rows, columns = variable.shape[0] * variable.shape[1] * variable.shape[2], variable.shape[3]
-        update = orthogonalise(ops.reshape(ahead, (rows, columns)))
-        size = 0.2 * max(rows, columns) ** 0.5
-        self.assign_sub(variable, ops.reshape(update, variable.shape) * (rate * size))
+    def _muon(self, pairs: list[tuple[Any, Any]], shape: tuple[int, int], rate: Any) -> None:
+        """The update of kernels whose matrices all have one shape."""
+        ahead = []
+        for gradient, variable in pairs:
+            moment = self._moments[self._get_variable_index(variable)]
+            self.assign(moment, moment * self.momentum + gradient)
+            nesterov = gradient + moment * self.momentum
+            ahead.append(ops.reshape(ops.cast(nesterov, variable.dtype), shape))
+        updates = orthogonalise(ops.stack(ahead))
+        size = 0.2 * max(shape) ** 0.5
+        for index, (_, variable) in enumerate(pairs):
+            step = ops.reshape(updates[index], variable.shape)
+            self.assign_sub(variable, step * (ops.cast(rate, variable.dtype) * size))
 
     def _adam(self, gradient: Any, variable: Any, rate: Any, moment: Any, velocity: Any) -> None:
         step = ops.cast(self.iterations, variable.dtype) + 1
@@ -96,20 +115,20 @@ class ConvMuon(keras.optimizers.Optimizer):
         }
 
 
-def orthogonalise(matrix: Any, rounds: int = 5) -> Any:
-    """Nearly the nearest half-orthogonal matrix (U V^T of the SVD), by Newton-Schulz.
+def orthogonalise(matrices: Any, rounds: int = 5) -> Any:
+    """Nearly the nearest half-orthogonal matrices (U V^T of the SVD), by Newton-Schulz.
 
     Args:
-        matrix: tensor ``(m, n)``.
+        matrices: tensor ``(..., m, n)``.
 
     Returns:
-        ``(m, n)``; singular values within about 0.7 to 1.2.
+        The same shape; singular values within about 0.7 to 1.2.
     """
     a, b, c = _NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = ops.transpose(matrix) if tall else matrix
-    x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = ops.swapaxes(matrices, -1, -2) if tall else matrices
+    x = x / (ops.sqrt(ops.sum(ops.square(x), axis=(-2, -1), keepdims=True)) + 1e-7)
     for _ in range(rounds):
-        gram = ops.matmul(x, ops.transpose(x))
+        gram = ops.matmul(x, ops.swapaxes(x, -1, -2))
         x = a * x + ops.matmul(b * gram + c * ops.matmul(gram, gram), x)
-    return ops.transpose(x) if tall else x
+    return ops.swapaxes(x, -1, -2) if tall else x

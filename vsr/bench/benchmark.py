@@ -1,0 +1,277 @@
+"""The benchmark on one page: a clip, the network, each stage alone, the whole, what to choose."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import vsr
+from vsr.bench.advise import (
+    advise_generator,
+    advise_preset,
+    advise_stride,
+    try_presets,
+    try_strides,
+)
+from vsr.bench.bound import StageTime
+from vsr.bench.clip import Clip, take_clip
+from vsr.bench.generator import SIDE, GeneratorResult, measure_generator
+from vsr.bench.measure import (
+    Spread,
+    available_memory,
+    busy_share,
+    core_count,
+    seconds_of,
+)
+from vsr.bench.result import BenchmarkResult, ClipFacts, Machine, StartUp
+from vsr.bench.rounds import Rounds
+from vsr.bench.stages import Prepared, prepare
+from vsr.bench.whole import first_frame_seconds
+from vsr.core.errors import UsageError
+from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.faces.cuts import to_uint8
+from vsr.faces.detect import make_detector
+from vsr.models.backend import start_backend
+from vsr.models.registry import resolve_model
+from vsr.models.upscale import Upscaler, load_upscaler
+from vsr.run.manifest import versions
+from vsr.run.recipe import Recipe
+
+PARTS = ("generator", "stages", "start-up", "settings")
+_STARTS = 3
+"""new processes whose first frame is waited for, at most"""
+_BUSY = 0.1
+"""share of the cores at work for others from which figures are called noisy"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """What is measured, and how often."""
+
+    repeats: int = 5
+    """rounds; each measures everything once"""
+    seconds: float | None = None
+    """length of the clip: of the drawn one (4 s), or the part of the given one"""
+    faces: int = 1
+    """in the drawn clip, 0 to 9"""
+    face_px: float = 64.0
+    """width of these, 16 to 200"""
+    parts: tuple[str, ...] = PARTS
+    """some of `PARTS`"""
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise UsageError(f"--repeats: got {self.repeats}, wanted 1 or more")
+        if not 0 <= self.faces <= 9:
+            raise UsageError(f"--faces: got {self.faces}, wanted 0 to 9")
+        if not 16 <= self.face_px <= 200:
+            raise UsageError(f"--face-px: got {self.face_px:g}, wanted 16 to 200")
+        for part in self.parts:
+            if part not in PARTS:
+                raise UsageError(f"--part: got '{part}', wanted some of {', '.join(PARTS)}")
+
+
+def benchmark(
+    source: Path | None,
+    recipe: Recipe,
+    cfg: BenchmarkConfig | None = None,
+    progress: ProgressHook = silent,
+) -> BenchmarkResult:
+    """Measure this machine with a recipe.
+
+    source: a video or a folder of numbered pictures; None: a scene is drawn.
+    Nothing is left on the disk. Raises VsrError where the clip, the recipe or its model does
+    not work.
+    """
+    cfg = cfg or BenchmarkConfig()
+    started = time.perf_counter()
+    resolve_model(recipe.upscale.model, recipe.upscale.scale)  # before anything costs time
+    busy = busy_share()
+    with tempfile.TemporaryDirectory(prefix="vsr-benchmark-") as name:
+        folder = Path(name)
+        clip = take_clip(
+            source, recipe, folder, progress,
+            seconds=cfg.seconds, faces=cfg.faces, face_px=cfg.face_px,
+        )  # fmt: skip
+        loads = _Loads(recipe)
+        made = prepare(clip.info, recipe, loads.detector, loads.upscaler, _steps(clip, progress))
+        found = _generator(made, cfg, progress)
+        rounds = Rounds(clip, made, folder)
+        if "stages" in cfg.parts:
+            rounds.run(cfg.repeats, progress)
+        strides, presets, advice = _settings(clip, made, found, rounds, cfg, folder, progress)
+        start_up = _start_up(clip, recipe, loads, folder, cfg, progress)
+    return BenchmarkResult(
+        vsr=vsr.__version__,
+        machine=_machine(loads.upscaler, busy),
+        clip=_facts(clip, made),
+        recipe=recipe.to_dict(),
+        repeats=cfg.repeats,
+        generator=found,
+        start_up=start_up,
+        stages=rounds.stage_rows(),
+        whole=rounds.whole_row(),
+        strides=strides,
+        presets=presets,
+        advice=advice,
+        notices=tuple(_notices(clip, made, busy)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Loads:
+    """Backend, detector and network, loaded once, and what each took."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.backend_s = seconds_of(start_backend)
+        start = time.perf_counter()
+        self.detector = make_detector(recipe.detect)
+        self.detector_s = time.perf_counter() - start
+        start = time.perf_counter()
+        self.upscaler: Upscaler = load_upscaler(recipe.upscale)
+        self.model_s = time.perf_counter() - start
+        faces = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+        first, second = (seconds_of(lambda: self.upscaler(faces)) for _ in range(2))
+        self.first_call_s = max(0.0, first - second)
+
+
+def _steps(clip: Clip, progress: ProgressHook) -> Callable[[str, int], None]:
+    def step(name: str, frames: int) -> None:
+        progress(Progress(f"preparing: {name}", frames, clip.frames))
+
+    return step
+
+
+def _generator(
+    made: Prepared, cfg: BenchmarkConfig, progress: ProgressHook
+) -> GeneratorResult | None:
+    if "generator" not in cfg.parts:
+        return None
+    return measure_generator(made.recipe.upscale, _face_samples(made), cfg.repeats, progress)
+
+
+def _face_samples(made: Prepared, most: int = 16) -> np.ndarray:
+    """Faces of the clip at the usual size, uint8 (B, 64, 64, 3); its corner where it has none."""
+    crops = [to_uint8(c.lr) for item in made.cut for c in item.crops]
+    if not crops:
+        crops = [to_uint8(made.frames[0].rgb[:SIDE, :SIDE])]
+    chosen = crops[:: max(1, len(crops) // most)][:most]
+    return np.stack([cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in chosen])
+
+
+def _settings(
+    clip: Clip,
+    made: Prepared,
+    found: GeneratorResult | None,
+    rounds: Rounds,
+    cfg: BenchmarkConfig,
+    folder: Path,
+    progress: ProgressHook,
+) -> tuple[Any, Any, Any]:
+    """Strides and presets tried, and what all measurements together recommend."""
+    if "settings" not in cfg.parts:
+        return (), (), ()
+    done = 0
+
+    def step(_: str) -> None:
+        nonlocal done
+        done += 1
+        progress(Progress("trying settings", done, None, unit="settings"))
+
+    strides = try_strides(made, step) if hasattr(made.recipe.detect, "stride") else ()
+    presets = try_presets(made, folder, step)
+    advice = advise_generator(found, made) if found else []
+    advice += advise_stride(strides, made) if made.faces else []
+    whole = rounds.whole_row()
+    if whole is not None:
+        alone = {
+            row.name: StageTime(row.seconds.median, row.cpu_s.median) for row in rounds.stage_rows()
+        }
+        advice += advise_preset(
+            presets, alone, made, cores=core_count(),
+            over_bound=whole.whole_over_bound.median, wanted_fps=clip.fps,
+        )  # fmt: skip
+    return strides, presets, tuple(advice)
+
+
+def _start_up(
+    clip: Clip,
+    recipe: Recipe,
+    loads: _Loads,
+    folder: Path,
+    cfg: BenchmarkConfig,
+    progress: ProgressHook,
+) -> StartUp | None:
+    if "start-up" not in cfg.parts:
+        return None
+    times = []
+    starts = min(_STARTS, cfg.repeats)
+    for number in range(starts):
+        times.append(first_frame_seconds(clip.path, recipe, folder))
+        progress(Progress("starting anew", number + 1, starts, unit="starts"))
+    return StartUp(
+        first_frame_s=Spread.of(first for first, _ in times),
+        imports_s=Spread.of(ready for _, ready in times),
+        backend_s=loads.backend_s,
+        detector_s=loads.detector_s,
+        model_s=loads.model_s,
+        first_call_s=loads.first_call_s,
+    )
+
+
+def _machine(upscaler: Upscaler, busy: float | None) -> Machine:
+    import keras
+
+    return Machine(
+        processor=processor(),
+        cores=core_count(),
+        memory_gib=available_memory() / 2**30,
+        system=f"{platform.system()} {platform.machine()}",
+        backend=keras.backend.backend(),
+        device=str(getattr(upscaler, "device", "cpu:0")),
+        versions=versions(),
+        busy_share=busy,
+    )
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return next(ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _facts(clip: Clip, made: Prepared) -> ClipFacts:
+    widths = [c.face.box.width for item in made.cut for c in item.crops]
+    return ClipFacts(
+        name="built-in" if clip.built_in else clip.path.name,
+        built_in=clip.built_in,
+        width=clip.info.width,
+        height=clip.info.height,
+        frames=len(made.frames),
+        fps=clip.fps,
+        faces=made.faces,
+        median_face_px=float(np.median(widths)) if widths else None,
+    )
+
+
+def _notices(clip: Clip, made: Prepared, busy: float | None) -> list[str]:
+    texts = list(clip.notices)
+    if busy is not None and busy > _BUSY:
+        texts.append(
+            f"others kept {busy:.0%} of this machine's cores busy when the benchmark began: "
+            "figures are noisy, repeat it at a quiet time"
+        )
+    if not made.faces:
+        texts.append("no face was found: crop, upscale and paste had nothing to do")
+    return texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsr.cli.common import emit_json, show_progress
+from vsr.cli.common import emit_json, say, show_progress
 
 if TYPE_CHECKING:
     from vsr.run.estimate import Estimate

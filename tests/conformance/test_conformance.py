@@ -89,9 +89,12 @@ def test_the_referee_sees_what_is_wrong(twice, words, aspect):
     assert aspect in NOTICES
 
 
-@pytest.mark.parametrize("filters", ["hflip", "vflip", "scale=out_range=pc", "tmix=2"])
+@pytest.mark.parametrize(
+    "filters",
+    ["hflip", "vflip", "scale=192:128:in_range=tv:out_range=pc,setparams=range=tv", "tmix=3"],
+)
 def test_the_referee_sees_wrong_pictures(twice, filters):
     folder, source, _ = twice
     bad = folder / f"bad-{abs(hash(filters))}.mkv"
-    ffmpeg("-i", source, "-c:v", "ffv1", "-vf", f"{filters},scale=192:128", bad)
+    ffmpeg("-i", source, "-c:v", "ffv1", "-vf", f"{filters},scale=192:128:flags=lanczos", bad)
     assert picture_error(read(source), read(bad)) > 4

@@ -91,7 +91,7 @@ def test_the_referee_sees_what_is_wrong(twice, words, aspect):
 
 @pytest.mark.parametrize(
     "filters",
-    ["hflip", "vflip", "scale=192:128:in_range=tv:out_range=pc,setparams=range=tv", "tmix=3"],
+    ["hflip", "vflip", "scale=192:128:in_range=tv:out_range=pc,setparams=range=tv", "negate"],
 )
 def test_the_referee_sees_wrong_pictures(twice, filters):
     folder, source, _ = twice

@@ -33,7 +33,7 @@ def parse_hdr10(lines: Sequence[str]) -> tuple[str | None, str | None]:
     return mastering, light
 
 
-def hdr10_options(options: Mapping[str, str | int], color: ColorSpec) -> dict[str, str | int]:
+def hdr10_options(options: Mapping[str, object], color: ColorSpec) -> dict[str, str | int]:
     """What makes an encoder (``c:v:0`` of its options) write HDR10's numbers; empty: it can't."""
     encoder = str(options.get("c:v:0"))
     display, light = _numbers(color.mastering, 10), _numbers(color.light, 2)

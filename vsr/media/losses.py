@@ -49,7 +49,7 @@ def picture_notices(
     notices += [f"{name} of the source cannot be written again" for name in info.lost]
     color = info.color
     if color.mastering or color.light:
-        options = encoder_options(cfg, mov=container.is_mov)
+        options = encoder_options(cfg)
         if not hdr10_options(options, color):
             notices.append(
                 f"the HDR10 numbers (mastering display, light level) were left out: {cfg.codec} "

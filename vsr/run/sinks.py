@@ -22,6 +22,7 @@ from vsr.media.convert import from_rgb
 from vsr.media.encode import CONTAINERS, EncodeResult, VideoWriter, choose_format
 from vsr.media.watermark import Watermark
 from vsr.models.registry import resolve_model
+from vsr.run.journal import Journal
 from vsr.run.recipe import Recipe
 from vsr.run.source import is_folder
 
@@ -75,22 +76,34 @@ def _model_of(recipe: Recipe) -> tuple[str, str]:
 
 
 def open_sink(
-    out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None = None
+    out: Path,
+    info: VideoInfo,
+    recipe: Recipe,
+    frame_rate: Fraction | None = None,
+    journal: Journal | None = None,
 ) -> Sink:
     """The sink of a recipe; raises at once what would otherwise fail at the end.
 
     frame_rate: nominal rate of the frames that will come, where it is not the source's.
+    journal: keeps the finished parts of a video; face videos have none.
     """
-    kind = VideoSink if recipe.output == "frame" else FaceSink
-    return kind(out, info, recipe, frame_rate)
+    if recipe.output == "frame":
+        return VideoSink(out, info, recipe, frame_rate, journal)
+    return FaceSink(out, info, recipe, frame_rate)
 
 
 class VideoSink:
     """The whole picture with the faces pasted back."""
 
     def __init__(
-        self, out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None
+        self,
+        out: Path,
+        info: VideoInfo,
+        recipe: Recipe,
+        frame_rate: Fraction | None,
+        journal: Journal | None = None,
     ) -> None:
+        self._journal = journal
         self._scale = recipe.upscale.scale
         self._cfg = recipe.paste
         width, height = info.width * self._scale, info.height * self._scale
@@ -108,6 +121,9 @@ class VideoSink:
             with_streams=not is_folder(info),
             frame_rate=frame_rate,
             tag=tag_of(recipe),
+            parts=journal.folder if journal else None,
+            done=journal.parts if journal else (),
+            on_part=journal.add if journal else None,
         )
 
     def __enter__(self) -> VideoSink:
@@ -118,6 +134,8 @@ class VideoSink:
 
     def run(self, items: Iterable[FrameCrops]) -> Iterator[int]:
         """Paste and encode each frame."""
+        if self._journal is not None:
+            items = self._journal.note(items)
         counts: list[int] = []
 
         def counted() -> Iterator[FrameCrops]:

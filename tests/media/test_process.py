@@ -18,6 +18,7 @@ from vsr.media import process
 from vsr.media.binary import ffmpeg_exe, ffmpeg_version, require_ffmpeg, version_tuple
 from vsr.media.decode import VideoReader
 from vsr.media.encode import VideoWriter
+from vsr.media.limits import SAFE_INPUT
 from vsr.media.probe import probe
 from vsr.media.process import FfmpegProcess, condense
 
@@ -167,7 +168,7 @@ def test_stderr_is_bounded_and_never_blocks():
 
 def test_hostile_protocols_are_not_opened():
     def build(_):
-        allowed = ("-protocol_whitelist", process.SAFE_INPUT["protocol_whitelist"])
+        allowed = ("-protocol_whitelist", SAFE_INPUT["protocol_whitelist"])
         return ["-loglevel", "error", *allowed, "-i", "tcp://127.0.0.1:9"]
 
     code, done = process.run_ffmpeg(build)

@@ -22,13 +22,23 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from vsr.core.errors import DataError, OutputError
+from vsr.core.limits import limit
+from vsr.core.names import hidden_beside
 
 SUFFIXES = (".tar", ".tar.xz", ".txz", ".tar.gz", ".tgz", ".tar.bz2", ".zip")
-_MAX_BYTES = 2 << 40
+_MAX_BYTES = limit("VSR_MAX_ARCHIVE_BYTES", 2 << 40)
 """of all files of one outermost archive"""
-_MAX_FILE = 4 << 30
+_MAX_FILE = limit("VSR_MAX_ARCHIVE_FILE_BYTES", 4 << 30)
 """of one file; an archive inside an archive is not bounded by it"""
 _MAX_DEPTH = 3
+_MAX_RATIO = limit("VSR_MAX_ARCHIVE_RATIO", 200)
+"""bytes unpacked for one byte of the outermost archive; frames and labels stay below 30"""
+_FREE_BYTES = 256 << 20
+"""as much may be unpacked whatever the ratio"""
+_ENTRY_BYTES = 512
+"""what a member costs beside its content"""
+_MAX_NAME_BYTES = 1 << 20
+"""of the headers that hold a tar member's long name or attributes, which are read at once"""
 _BUFFER = 1 << 20
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError,
            NotImplementedError, RuntimeError)  # fmt: skip
@@ -72,8 +82,8 @@ def members(path: Path, name: str) -> Iterator[Member]:
     name: what the archive is called at the head of the members' paths.
     Raises DataError in one line where the archive is damaged or unsafe.
     """
-    budget = _Budget(name)
     try:
+        budget = _Budget(name, _FREE_BYTES + _MAX_RATIO * path.stat().st_size)
         with path.open("rb") as file:
             yield from _walk(file, path.name, name, budget, 1)
     except _BROKEN as error:
@@ -83,14 +93,27 @@ def members(path: Path, name: str) -> Iterator[Member]:
 @dataclass(slots=True)
 class _Budget:
     name: str
-    left: int = _MAX_BYTES
+    unpacked: int
+    """bytes it may unpack to"""
+    taken: int = 0
 
     def take(self, path: str, size: int) -> None:
-        self.left -= size
-        if self.left < 0:
-            raise DataError(f"{self.name}: holds more than {_MAX_BYTES >> 40} TiB; refused")
+        self.taken += size + _ENTRY_BYTES
+        if self.taken > _MAX_BYTES:
+            raise DataError(
+                f"{self.name}: holds more than {_MAX_BYTES:,} bytes; take fewer files, or raise "
+                "VSR_MAX_ARCHIVE_BYTES"
+            )
+        if self.taken > self.unpacked:
+            raise DataError(
+                f"{self.name}: unpacks to more than {_MAX_RATIO} times its size, as no frames do; "
+                "get it elsewhere, or raise VSR_MAX_ARCHIVE_RATIO if you trust it"
+            )
         if size > _MAX_FILE and not is_archive(path):
-            raise DataError(f"{path}: has {size >> 30} GiB, wanted a frame or a label file")
+            raise DataError(
+                f"{path}: has {size:,} bytes, wanted a frame or a label file; remove it, or raise "
+                "VSR_MAX_ARCHIVE_FILE_BYTES"
+            )
 
 
 def _walk(file: IO[bytes], name: str, at: str, budget: _Budget, depth: int) -> Iterator[Member]:
@@ -106,8 +129,23 @@ def _walk(file: IO[bytes], name: str, at: str, budget: _Budget, depth: int) -> I
             yield from _walk(member.file, last, member.path, budget, depth + 1)
 
 
+class _TarInfo(tarfile.TarInfo):
+    """A tar header; those that are read into memory as a whole must be small."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _NAME_TYPES and self.size > _MAX_NAME_BYTES:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc]
+
+
+_NAME_TYPES = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+)  # fmt: skip
+
+
 def _tar_members(file: IO[bytes], at: str) -> Iterator[Member]:
-    with tarfile.open(fileobj=file, mode="r|*", bufsize=_BUFFER) as tar:
+    with tarfile.open(fileobj=file, mode="r|*", bufsize=_BUFFER, tarinfo=_TarInfo) as tar:
         for info in tar:
             if not info.isreg():
                 continue
@@ -183,7 +221,7 @@ def bare(name: str) -> str:
 
 
 def _write(member: Member, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
+    partial = hidden_beside(target, ".partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vsr.cli import options as opt
-from vsr.cli.common import emit_json, fail, note, show_progress, state
+from vsr.cli.common import emit_json, fail, note, say, show_progress, state
 from vsr.core.errors import BrokenSourceError
 
 _HELP = """Make a video of an (edited) export, with the source's timing, sound and colours.
@@ -61,7 +61,7 @@ def assemble(
     if as_json:
         emit_json(manifest.to_dict())
     elif not quiet:
-        typer.echo(f"{out}: {manifest.frames['written']} frames in {manifest.seconds:.1f} s")
+        say(f"{out}: {manifest.frames['written']} frames in {manifest.seconds:.1f} s")
     if manifest.broken_at_s is not None:
         fail(f"the source breaks off at {manifest.broken_at_s:.2f} s; {out} ends there too")
         raise typer.Exit(BrokenSourceError.exit_code)

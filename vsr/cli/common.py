@@ -42,6 +42,16 @@ def note(message: str, *, quiet: bool = False) -> None:
         print(f"note: {one_line(message)}", file=sys.stderr, flush=True)
 
 
+def say(message: str) -> None:
+    """A line of the result on stdout; names in it cannot steer the terminal."""
+    print(one_line(message), flush=True)
+
+
+def printable(text: str) -> str:
+    """Text of several lines in which nothing steers the terminal."""
+    return "\n".join("".join(c if c.isprintable() else " " for c in x) for x in text.split("\n"))
+
+
 @contextlib.contextmanager
 def told_if_interrupted(out: Path) -> Iterator[None]:
     """Say on Ctrl-C that an output's finished parts are kept."""
@@ -60,7 +70,9 @@ def told_if_interrupted(out: Path) -> Iterator[None]:
 
 def emit_json(value: Any) -> None:
     """The one machine-readable result on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON lets characters stand that steer a terminal, such as U+009B and U+202E.
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 @contextlib.contextmanager

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from vsr.cli.common import emit_json, show_progress
+from vsr.cli.common import emit_json, say, show_progress
 
 if TYPE_CHECKING:
     from vsr.run.estimate import Estimate
@@ -25,7 +23,8 @@ def show_estimate(
     if as_json:
         emit_json(found.to_dict())
     else:
-        typer.echo("\n".join(_lines(found, out)))
+        for line in _lines(found, out):
+            say(line)
 
 
 def _lines(found: Estimate, out: Path) -> list[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, note, show_progress
-from vsr.core.errors import BrokenSourceError, UsageError
+from vsr.cli.common import emit_json, note, printable, say, show_progress
+from vsr.core.errors import BrokenSourceError, UsageError, one_line
 
 if TYPE_CHECKING:
     from vsr.evaluate.experiment.results import Results
@@ -135,7 +135,7 @@ def _print(results: Results, out: Path | None, *, as_json: bool, quiet: bool) ->
     elif not quiet:
         _tables(results)
         if out is not None:
-            typer.echo(f"{out}: metrics.json, metrics.csv, table.md, faces.png")
+            say(f"{out}: metrics.json, metrics.csv, table.md, faces.png")
     if any(text.startswith("the source breaks off") for text in results.notices):
         raise typer.Exit(BrokenSourceError.exit_code)
 
@@ -143,16 +143,18 @@ def _print(results: Results, out: Path | None, *, as_json: bool, quiet: bool) ->
 def _tables(results: Results) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from vsr.evaluate.experiment import tables
 
     console = Console()
     console = Console(width=max(console.width, 40 + 36 * len(results.models)))
     for level in tables.levels(results):
-        table = Table(*tables.columns(results), title=tables.caption(results, level), box=None)
+        title = Text(one_line(tables.caption(results, level)))
+        table = Table(*tables.columns(results), title=title, box=None)
         for row in tables.rows(results, level):
             table.add_row(*row)
         console.print(table)
     for text in (tables.jitter(results), tables.note(results)):
         if text:
-            console.print(text, style="dim", highlight=False)
+            console.print(Text(printable(text)), style="dim", highlight=False)

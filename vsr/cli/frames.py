@@ -9,7 +9,7 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, show_progress, state
+from vsr.cli.common import emit_json, fail, note, say, show_progress, state
 from vsr.core.errors import BrokenSourceError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> Non
         emit_json(index.to_dict())
     elif not quiet:
         seen = len({row["track"] for row in index.faces})
-        typer.echo(
+        say(
             f"{out}: {len(index.frames)} frames, {len(index.faces)} faces of {seen} tracks "
             f"by {index.model['name']} in {index.seconds:.1f} s"
         )

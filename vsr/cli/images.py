@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, fail, note, show_progress
+from vsr.cli.common import emit_json, fail, note, say, show_progress
 from vsr.core.errors import InputError
 
 _HELP = """Enlarge every face picture of a folder: PNG, same names, exactly the scale.
@@ -68,7 +68,7 @@ def images(
     if as_json:
         emit_json(report.to_dict())
     elif not quiet:
-        typer.echo(
+        say(
             f"{out}: {len(report.written)} pictures x{report.scale} by {report.model} "
             f"in {report.seconds:.1f} s"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vsr.cli.common import emit_json, note
+from vsr.cli.common import emit_json, note, printable, say
 from vsr.cli.models_verify import verify
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def list_(as_json: _Json = False) -> None:
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from vsr.core.errors import one_line
 
     table = Table("name", "family", "scale", "weights", "over bicubic", "terms", box=None)
     for spec in specs:
@@ -44,7 +47,7 @@ def list_(as_json: _Json = False) -> None:
             f"x{spec.scale}" if spec.scale else "x2 x4 x8",
             f"{spec.parameters:,}" if spec.parameters else "",
             f"{gain:+.2f} dB" if gain is not None else "",
-            textwrap.shorten(spec.terms, 60, placeholder=" …"),
+            Text(textwrap.shorten(one_line(spec.terms), 60, placeholder=" …")),
         )
     console = Console()
     Console(width=max(console.width, 130)).print(table)  # one line a model, in a pipe too
@@ -67,7 +70,7 @@ def show(
     from rich.markdown import Markdown
 
     card = find_card(name)
-    Console().print(Markdown(card if card is not None else render_card(spec)))
+    Console().print(Markdown(printable(card if card is not None else render_card(spec))))
 
 
 @app.command()
@@ -144,7 +147,7 @@ def _added(spec: ModelSpec, as_json: bool) -> None:
     if as_json:
         emit_json(values)
         return
-    typer.echo(
+    say(
         f"{spec.name}: {spec.parameters:,} weights, x{spec.scale}; "
         f"use it with --model {spec.name} --scale {spec.scale}"
     )

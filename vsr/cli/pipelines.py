@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vsr.cli.common import emit_json
+from vsr.cli.common import emit_json, printable, say
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check recipes.")
 
@@ -46,8 +46,8 @@ def show(
     if as_json:
         emit_json(resolved)
         return
-    typer.echo(f"# {describe(path)}")
-    typer.echo(to_toml(resolved), nl=False)
+    say(f"# {describe(path)}")
+    print(printable(to_toml(resolved)), end="")
 
 
 @app.command()
@@ -57,7 +57,7 @@ def check(file: Annotated[str, typer.Argument(help="Name or TOML file.")]) -> No
 
     path = find_recipe(file)
     _resolve(path)
-    typer.echo(f"{path.name}: ok")
+    say(f"{path.name}: ok")
 
 
 def _resolve(path: Path) -> dict[str, Any]:

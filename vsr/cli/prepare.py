@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, note, show_progress, state
+from vsr.cli.common import emit_json, note, say, show_progress, state
 
 if TYPE_CHECKING:
     from vsr.train.prepare.build import PrepareResult
@@ -157,4 +157,4 @@ def _report(result: PrepareResult, out: Path, *, as_json: bool, quiet: bool) -> 
         emit_json(card)
     elif not quiet:
         splits = ", ".join(f"{name} {s['pairs']}" for name, s in card["splits"].items())
-        typer.echo(f"{out}: {splits} pairs; {result.made} made now, {result.kept} kept")
+        say(f"{out}: {splits} pairs; {result.made} made now, {result.kept} kept")

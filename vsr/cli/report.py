@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, show_progress
+from vsr.cli.common import emit_json, say, show_progress
 
 if TYPE_CHECKING:
     from vsr.evaluate.report.build import Report
@@ -100,4 +100,4 @@ def _say(made: Report) -> None:
 
     tracks = len(made.document.tracks)
     faces = f", {tracks} face{'' if tracks == 1 else 's'}" if tracks else ""
-    typer.echo(f"{made.path}: {size(made.bytes)}{faces}")
+    say(f"{made.path}: {size(made.bytes)}{faces}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsr.cli import options as opt
-from vsr.cli.common import emit_json, fail, note, show_progress, state
+from vsr.cli.common import emit_json, fail, note, say, show_progress, state
 from vsr.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _print(report: RerunReport, *, quiet: bool) -> None:
         note(f"other versions than at the time: {', '.join(report.version_changes)}", quiet=quiet)
     if not quiet:
         for output in report.outputs:
-            typer.echo(f"{output.name}: {_verdict(output)}")
+            say(f"{output.name}: {_verdict(output)}")
 
 
 def _verdict(output: OutputComparison) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, show_progress, state, told_if_interrupted
+from vsr.cli.common import emit_json, fail, note, say, show_progress, state, told_if_interrupted
 from vsr.cli.dryrun import show_estimate
 from vsr.core.errors import BrokenSourceError, UsageError
 
@@ -137,7 +137,7 @@ def _report(manifest: Manifest, out: Path, *, as_json: bool, quiet: bool) -> Non
     elif not quiet:
         written = manifest.frames["written"] or 0
         rate = written / max(manifest.seconds, 1e-6)
-        typer.echo(
+        say(
             f"{out}: {written} frames, {len(manifest.tracks)} face tracks, {manifest.faces} faces "
             f"by {manifest.model['name']} in {manifest.seconds:.1f} s ({rate:.1f} fps)"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, note, state
+from vsr.cli.common import emit_json, note, say, state
 from vsr.core.progress import Progress, ProgressHook, silent
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _report(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         gain = result.figures.get("gain")
         told = f", {gain:+.2f} dB over bicubic" if gain is not None else ""
-        typer.echo(
+        say(
             f"{result.run}: {result.steps} steps in {result.seconds:.0f} s{told}; "
             f"register it with: vsr models add {shlex.quote(str(result.run))}"
         )

@@ -37,6 +37,10 @@ class ColorSpec:
     tag_transfer: str | None = None
     tag_range: str | None = None
     """"tv", "pc" or None"""
+    mastering: str | None = None
+    """HDR10: x and y of red, green, blue and white, then darkest and brightest in cd/m²"""
+    light: str | None = None
+    """HDR10: greatest light level of a pixel, and of a frame's mean, in cd/m²"""
 
 
 @dataclass(frozen=True, slots=True)

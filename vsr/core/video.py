@@ -65,6 +65,10 @@ class VideoInfo:
     duration_s: float | None
     """of the video stream, seconds"""
     streams: tuple[StreamInfo, ...] = ()
+    interlaced: bool = False
+    """whether its frames are two fields each, which decoding makes one full picture of"""
+    lost: tuple[str, ...] = ()
+    """what the pictures carry beside themselves and no encoder here can write, in words"""
 
     def of_kind(self, kind: StreamKind) -> tuple[StreamInfo, ...]:
         """The streams of one kind, in file order."""

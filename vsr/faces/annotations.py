@@ -150,6 +150,7 @@ class _Reader:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.EntityDeclHandler = self._refuse_entity
+        self.parser.StartDoctypeDeclHandler = self._doctype
 
     def result(self) -> SequenceAnnotations:
         frames = tuple(self.frames[n] for n in sorted(self.frames))
@@ -160,6 +161,10 @@ class _Reader:
 
     def _refuse_entity(self, *_: object) -> None:
         raise self._fault("declares an XML entity, which label files never need; refused")
+
+    def _doctype(self, _name: str, system: str | None, public: str | None, _inside: int) -> None:
+        if system is not None or public is not None:
+            raise self._fault("refers to a DTD elsewhere, which label files never need; refused")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.name is None:

@@ -18,8 +18,12 @@ _INPUT = re.compile(r"^Input #0, (\S+), from ")
 _DURATION = re.compile(r"^  Duration: (\S+), start: (-?\d{1,18}\.?\d{0,18})")
 _DURATION_ONLY = re.compile(r"^  Duration: (\d{1,18}):(\d\d):(\d\d\.?\d{0,18})")
 _STREAM = re.compile(
-    r"^  Stream #0:(\d{1,9})(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$", re.IGNORECASE
+    r"^(?:  )?  Stream #0:(\d{1,9})(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$",
+    re.IGNORECASE,
 )
+_GROUP = re.compile(r"^  Stream group #0:\d{1,9}")
+_FOURCC = re.compile(r"^ \((\w{4}) / 0x")
+_SIZE = re.compile(r", (\d{1,9})x(\d{1,9})\b")
 _KINDS: dict[str, StreamKind] = {
     "Video": "video",
     "Audio": "audio",
@@ -45,8 +49,12 @@ class Banner:
     streams: list[StreamInfo] = field(default_factory=list)
     rotations: dict[int, float] = field(default_factory=dict)
     """stream index -> angle of the display matrix in degrees, counter-clockwise"""
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """stream index -> width and height of its pictures, as the header has them"""
     defaults: set[int] = field(default_factory=set)
     """indices of the streams marked as default"""
+    notes: dict[int, list[str]] = field(default_factory=dict)
+    """stream index -> its line and those of its side data"""
 
     def main_video(self) -> StreamInfo | None:
         """The video stream to process: the default one, else the first; never cover art."""
@@ -58,7 +66,7 @@ class Banner:
 def parse_banner(lines: Sequence[str]) -> Banner:
     """Parse stderr of ``ffmpeg -i FILE`` (unstripped lines)."""
     banner = Banner()
-    current = -1
+    current, grouped = -1, False
     for line in lines:
         if banner.container is None:
             if match := _INPUT.match(line):
@@ -69,10 +77,16 @@ def parse_banner(lines: Sequence[str]) -> Banner:
             banner.duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         if match := _DURATION.match(line):
             banner.start_s = float(match.group(2))
-        elif match := _STREAM.match(line):
+        elif _GROUP.match(line):
+            grouped = True
+        elif (match := _STREAM.match(line)) and (grouped or not line.startswith("    ")):
+            # Only groups' streams stand deeper: metadata stand there too, under any name.
             current = _add_stream(banner, match)
+            banner.notes.setdefault(current, []).append(match.group(5))
         elif match := _ROTATION.match(line):
             banner.rotations[current] = float(match.group(1))
+        elif line.startswith("      ") and current in banner.notes:
+            banner.notes[current].append(line)
         elif line.startswith(("Stream mapping", "Output #", "At least one output")):
             break
     return banner
@@ -80,6 +94,10 @@ def parse_banner(lines: Sequence[str]) -> Banner:
 
 def _add_stream(banner: Banner, match: re.Match[str]) -> int:
     index, language, kind, codec, rest = match.groups()
+    if any(s.index == int(index) for s in banner.streams):
+        return int(index)  # of a second group
+    if kind.lower() == "data" and (fourcc := _FOURCC.match(rest)):
+        codec = fourcc.group(1)  # "tmcd", "gpmd": more telling than "none" and "bin_data"
     flags = re.findall(r"\(([a-z ]+)\)", rest)
     stream = StreamInfo(
         index=int(index),
@@ -89,13 +107,17 @@ def _add_stream(banner: Banner, match: re.Match[str]) -> int:
         attached_picture="attached pic" in flags or "timed thumbnails" in flags,
     )
     banner.streams.append(stream)
+    if size := _SIZE.search(rest):
+        banner.sizes[stream.index] = int(size.group(1)), int(size.group(2))
     if "default" in flags:
         banner.defaults.add(stream.index)
     return stream.index
 
 
 _SHOW_RATE = re.compile(r"config in time_base: \d+/\d+, frame_rate: (\d{1,18})/(\d{1,18})")
-_SHOW_FRAME = re.compile(r"\bfmt:(\S+) .*?\bsar:(\d{1,18})/(\d{1,18}) s:(\d{1,9})x(\d{1,9})")
+_SHOW_FRAME = re.compile(
+    r"\bfmt:(\S+) .*?\bsar:(\d{1,18})/(\d{1,18}) s:(\d{1,9})x(\d{1,9})(?: i:(.))?"
+)
 _SHOW_COLOR = re.compile(
     r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
 )
@@ -117,18 +139,26 @@ class FirstFrame:
     color_space: str | None
     color_primaries: str | None
     color_trc: str | None
+    interlaced: bool = False
+    side_data: tuple[str, ...] = ()
+    """lines about what the picture carries beside its samples"""
 
 
 def parse_first_frame(lines: Sequence[str]) -> FirstFrame | None:
     """Parse the ``showinfo`` lines of a log; None where no frame was shown."""
     rate: Fraction | None = None
     shape: re.Match[str] | None = None
+    side: list[str] = []
     for line in lines:
+        if not line.startswith("[Parsed_showinfo_"):
+            continue  # a title may look like what the filter says
         if match := _SHOW_RATE.search(line):
             num, den = int(match.group(1)), int(match.group(2))
             rate = Fraction(num, den) if num > 0 and den > 0 else None
         elif shape is None:
             shape = _SHOW_FRAME.search(line)
+        elif "  side data - " in line:
+            side.append(line[:400])
         elif match := _SHOW_COLOR.search(line):
             tags = [None if v in ("unknown", "reserved") else v for v in match.groups()]
             sar_num, sar_den = int(shape.group(2)), int(shape.group(3))
@@ -144,5 +174,7 @@ def parse_first_frame(lines: Sequence[str]) -> FirstFrame | None:
                 color_space=tags[1],
                 color_primaries=tags[2],
                 color_trc=tags[3],
+                interlaced=shape.group(6) in ("T", "B"),
+                side_data=tuple(side),
             )
     return None

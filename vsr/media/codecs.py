@@ -51,8 +51,9 @@ class EncodeConfig:
     """constant quality: lower is better and larger; 0..51 (h264, hevc), 0..63 (av1, vp9)"""
     preset: str = "medium"
     """speed against size, x264's names: ultrafast … veryslow"""
-    pix_fmt: str = "yuv420p"
-    """pixel format, or "source": the source's chroma resolution and depth (8 or 10 bit)"""
+    pix_fmt: str = "auto"
+    """pixel format; "auto": 4:2:0, which every player takes, in the source's depth (8 or 10 bit);
+    "source": its chroma resolution too"""
     part_frames: int = 250
     """frames of one part of the video, 1 or more: what an interrupted run does again at most.
     Detection and the batches of the network begin anew with each part too"""
@@ -74,8 +75,9 @@ class EncodeConfig:
             raise UsageError(f"preset: got '{self.preset}', wanted one of {', '.join(PRESETS)}")
         if self.part_frames < 1:
             raise UsageError(f"part_frames: got {self.part_frames}, wanted 1 or more")
-        if self.pix_fmt != "source" and self.pix_fmt not in CODECS[self.codec].formats:
-            known = ", ".join(("source", *CODECS[self.codec].formats))
+        by_source = self.pix_fmt in ("auto", "source")
+        if not by_source and self.pix_fmt not in CODECS[self.codec].formats:
+            known = ", ".join(("source", "auto", *CODECS[self.codec].formats))
             raise UsageError(
                 f"pix_fmt: got '{self.pix_fmt}', wanted one of {known} for {self.codec}"
             )
@@ -83,10 +85,10 @@ class EncodeConfig:
 
 def choose_format(info: VideoInfo, cfg: EncodeConfig) -> PixelFormat:
     """The pixel format in which a source will be encoded."""
-    if cfg.pix_fmt != "source":
+    if cfg.pix_fmt not in ("auto", "source"):
         return PIXEL_FORMATS[cfg.pix_fmt]
     nearest = nearest_format(info.pix_fmt)
-    if nearest.name in CODECS[cfg.codec].formats:
+    if cfg.pix_fmt == "source" and nearest.name in CODECS[cfg.codec].formats:
         return nearest
     return PIXEL_FORMATS["yuv420p10le" if nearest.bit_depth > 8 else "yuv420p"]
 

@@ -12,7 +12,8 @@ import ffmpeg
 
 from vsr.core.errors import UsageError
 from vsr.core.video import StreamInfo, VideoInfo
-from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.limits import SAFE_INPUT
+from vsr.media.process import run_ffmpeg
 
 _TEXT_SUBTITLES = (
     "subrip srt ass ssa webvtt mov_text text microdvd sami realtext subviewer subviewer1 "
@@ -86,13 +87,18 @@ def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan
     stream that is converted or left out.
     """
     wanted = [s for s in info.streams if _comes_along(s, container)]
-    if not wanted:
-        return [], []
-    if _can_copy(info, wanted, container):
-        return [StreamPlan(s, "copy") for s in wanted], []
-    plans = [_plan_one(info, s, container) for s in wanted]
     suffix = next(k for k, v in CONTAINERS.items() if v is container)
-    notices = []
+    left = [
+        f"{s} was left out: {_why_left(s, suffix)}"
+        for s in info.streams
+        if s not in wanted and s.index != info.stream_index and not _renewed(s, container)
+    ]
+    if not wanted:
+        return [], left
+    if _can_copy(info, wanted, container):
+        return [StreamPlan(s, "copy") for s in wanted], left
+    plans = [_plan_one(info, s, container) for s in wanted]
+    notices = left
     for plan in plans:
         if plan.action == "convert":
             notices.append(f"{plan.stream} was converted to {plan.codec}, which {suffix} can hold")
@@ -146,6 +152,17 @@ def read_titles(info: VideoInfo) -> dict[str, str]:
 _LINE = re.compile(r"((?:[^\\\n]|\\.)+)(?:\n|$)", re.DOTALL)
 _TITLE = re.compile(r"((?:[^=\\]|\\.)*)=(.*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def _renewed(stream: StreamInfo, container: Container) -> bool:
+    """Data streams that ffmpeg writes anew: chapters' titles, and timecodes into QuickTime."""
+    return stream.codec == "text" or (stream.codec == "tmcd" and container.is_mov)
+
+
+def _why_left(stream: StreamInfo, suffix: str) -> str:
+    if stream.kind == "video" and not stream.attached_picture:
+        return "one picture stream is made"
+    return f"it cannot be written into {suffix}"
 
 
 def _comes_along(stream: StreamInfo, container: Container) -> bool:

@@ -13,6 +13,14 @@ _DAMAGED = re.compile(
 )
 
 
+_RESHAPED = re.compile(
+    r"^\[[^\]]*\] \[info\] Reconfiguring filter graph because video parameters changed to "
+    r".*?\b(\d{1,9}x\d{1,9})\b"
+)
+_TALK = re.compile(r"^(\[[^\]]*\] )?\[(info|verbose|debug|trace)\]")
+"""what ffmpeg tells of the file, titles among it, which may hold any words"""
+
+
 class DamageLog:
     """Watches a decoder's log lines."""
 
@@ -23,12 +31,18 @@ class DamageLog:
         """pictures or packets reported as damaged"""
         self.first_damage_s: float | None = None
         """about when the first of them is shown, seconds"""
+        self.sizes: dict[str, float] = {}
+        """further sizes that pictures have in the middle of the film -> about when, seconds"""
         self.now_s = 0.0
         """time of the last frame taken, kept up to date by the reader"""
 
     def line(self, text: str) -> None:
         """Take one line of stderr."""
-        if _CUT_SHORT.search(text):
+        if match := _RESHAPED.match(text):
+            self.sizes.setdefault(match.group(1), self.now_s)
+        elif _TALK.match(text):
+            return
+        elif _CUT_SHORT.search(text):
             self.cut_short = True
         elif _DAMAGED.search(text):
             self.damaged += 1

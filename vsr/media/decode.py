@@ -326,6 +326,15 @@ class VideoReader:
             report.broken_at_s = (report.last_seconds or 0.0) + float(self._step() * info.time_base)
         else:
             report.notices.extend(self._losses())
+        own = f"{info.width}x{info.height}"
+        if info.rotation_deg % 180:
+            own = f"{info.height}x{info.width}"
+        for size, seconds in self._damage.sizes.items():
+            if size != own:
+                report.notices.append(
+                    f"the source's pictures change their size to {size} at about {seconds:.1f} s; "
+                    f"those were fitted into {own}"
+                )
         if not self._scan.timed:
             report.notices.append(
                 f"{info.container} stores no presentation times for {info.codec}: "

@@ -28,6 +28,7 @@ from vsr.media.containers import (
     plan_streams,
     read_titles,
 )
+from vsr.media.losses import picture_notices
 from vsr.media.mux import join_arguments, part_arguments
 from vsr.media.nut import NutMuxer, read_time_base
 from vsr.media.packets import scan_packets
@@ -110,6 +111,7 @@ class VideoWriter:
         self._plans: list[StreamPlan] = []
         if with_streams:
             self._plans, self._notices = plan_streams(info, self._container)
+            self._notices += picture_notices(info, self._container, format, self._cfg)
         titles = read_titles(info) if with_streams else {}
         self._free_titles = self._container.is_mov and has_foreign_titles(titles)
         self._comment = "; ".join(filter(None, (titles.get("comment"), tag))) if tag else None

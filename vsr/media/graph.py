@@ -16,7 +16,7 @@ import ffmpeg
 from vsr.core.color import Matrix, PixelFormat
 from vsr.core.video import VideoInfo
 from vsr.media.formats import is_rgb
-from vsr.media.process import SAFE_INPUT
+from vsr.media.limits import SAFE_INPUT
 
 MATRIX_NAMES: dict[Matrix, str] = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
 """our names -> those of ffmpeg's setparams"""
@@ -61,6 +61,10 @@ def decode_arguments(
     if hwaccel is not None:
         options["hwaccel"] = hwaccel
     stream = ffmpeg.input(f"file:{info.path.absolute()}", **options)[str(info.stream_index)]
+    if info.interlaced:
+        # A full picture for each frame, at its own time; the filter halves the time base.
+        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
+        stream = stream.filter("settb", f"{info.time_base.numerator}/{info.time_base.denominator}")
     if raster is not None:
         origin, period = raster
         stream = stream.filter("select", f"not(mod(pts-({origin}),{period}))")
@@ -87,7 +91,8 @@ def decode_arguments(
         upscaled = _to_canvas(late, info, rgb_source, scale, canvas)
         outputs.append(_output(upscaled, fds.canvas, "rawvideo"))
     merged = ffmpeg.merge_outputs(*outputs)
-    return merged.global_args("-loglevel", "level+warning").get_args()
+    # At "info" it also tells that pictures change their size.
+    return merged.global_args("-loglevel", "level+info", "-nostats").get_args()
 
 
 def rgb_format(info: VideoInfo) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import ffmpeg
 
 from vsr.core.errors import InputError
-from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.limits import SAFE_INPUT
+from vsr.media.process import run_ffmpeg
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Literal
 
 from vsr.core.errors import FfmpegError, UsageError
 from vsr.core.video import VideoInfo
-from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.limits import safe_input_words
+from vsr.media.process import run_ffmpeg
 
 HwAccel = Literal["none", "auto"]
 DEVICE = "cuda"
@@ -35,10 +36,9 @@ def check_hwaccel(name: str, value: str) -> None:
 
 def can_decode(info: VideoInfo) -> bool:
     """Whether the card decodes this film: its first picture is tried."""
-    source = [word for key, value in SAFE_INPUT.items() for word in (f"-{key}", value)]
     return _works(
         [
-            *("-hwaccel", DEVICE, "-hwaccel_output_format", DEVICE, *source),
+            *("-hwaccel", DEVICE, "-hwaccel_output_format", DEVICE, *safe_input_words()),
             *("-i", f"file:{info.path.absolute()}", "-map", f"0:{info.stream_index}"),
             # a picture that came from the processor after all cannot be downloaded
             *("-vf", f"hwdownload,format={_DOWNLOADED}", "-frames:v", "1", "-f", "null", "-"),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
+import struct
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from vsr.core.errors import InputError, OutputError, UsageError
+from vsr.core.names import hidden_beside
+from vsr.media.limits import MAX_PICTURE_BYTES, MAX_PIXELS
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -49,15 +55,56 @@ def read_image(path: Path) -> np.ndarray:
     Grey becomes RGB, transparency is dropped. Raises InputError where it can't be read.
     """
     try:
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        if Path(path).stat().st_size > MAX_PICTURE_BYTES:
+            raise InputError(
+                f"{path}: has {Path(path).stat().st_size:,} bytes, wanted at most "
+                f"{MAX_PICTURE_BYTES:,}; make it smaller, or raise VSR_MAX_PICTURE_BYTES"
+            )
+        raw = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    _check_size(path, raw)
+    data = np.frombuffer(raw, np.uint8)
     bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     if bgr is None or not is_whole(data.tobytes()):
         raise InputError(f"{path}: is not a picture that can be read; check or remove the file")
     if bgr.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path}: has {bgr.dtype} samples, wanted 8 or 16 bit; convert it first")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _check_size(path: Path, raw: bytes) -> None:
+    """Refuse, by its header alone, a picture that would unpack to more than MAX_PIXELS."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the limit here is lower than Pillow's own
+            with Image.open(io.BytesIO(raw)) as picture:
+                width, height = picture.size
+    except Image.DecompressionBombError:
+        raise InputError(f"{path}: its pixels are too many; make the picture smaller") from None
+    except UnidentifiedImageError:
+        width, height = _tiff_size(raw)
+    except (OSError, ValueError, SyntaxError, struct.error, OverflowError):
+        return  # whether it can be read at all is for the decoder to say
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"{path}: has {width}x{height}, wanted at most {MAX_PIXELS:,} pixels; make it "
+            "smaller, or raise VSR_MAX_PIXELS"
+        )
+
+
+def _tiff_size(raw: bytes) -> tuple[int, int]:
+    """Size of a TIFF whose samples Pillow does not know, such as RGB of 16 bit; else (0, 0)."""
+    if raw[:4] not in (b"II*\0", b"MM\0*"):
+        return 0, 0
+    tags = TiffImagePlugin.ImageFileDirectory_v2(raw[:8])
+    try:
+        file = io.BytesIO(raw)
+        file.seek(tags.next)
+        tags.load(file)
+        return int(tags[TiffImagePlugin.IMAGEWIDTH]), int(tags[TiffImagePlugin.IMAGELENGTH])
+    except (OSError, KeyError, ValueError, TypeError, struct.error):
+        return 0, 0
 
 
 def is_whole(data: bytes) -> bool:
@@ -94,7 +141,7 @@ def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95, sync: bool = 
     done, data = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise OutputError(f"{path}: {rgb.shape} {rgb.dtype} cannot be written as {suffix}")
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = hidden_beside(path, ".partial")
     try:
         with temporary.open("wb") as file:
             file.write(data.tobytes())

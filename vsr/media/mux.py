@@ -14,7 +14,8 @@ from vsr.core.color import ColorSpec
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter, tag_options
 from vsr.media.containers import Container, StreamPlan
-from vsr.media.process import SAFE_INPUT
+from vsr.media.hdr import hdr10_options
+from vsr.media.limits import SAFE_INPUT
 from vsr.media.timeline import first_tick
 
 _NO_STREAM = "99999?"
@@ -37,6 +38,7 @@ def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec) -> list[st
         "avoid_negative_ts": "disabled",  # B-frames' decoding times would move the first part
         **encoder_options(cfg),
     }
+    options |= hdr10_options(options, color)
     if tags := tag_filter(color):
         options["vf"] = tags
     pictures = ffmpeg.input(

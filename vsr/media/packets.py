@@ -14,7 +14,8 @@ import numpy as np
 
 from vsr.core.errors import InputError
 from vsr.core.video import VideoInfo
-from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.limits import SAFE_INPUT
+from vsr.media.process import run_ffmpeg
 
 _NO_PTS = -(2**63)
 _DISCARD = 4  # AV_PKT_FLAG_DISCARD: before an edit list's start, decoded but never shown

@@ -12,24 +12,18 @@ import numpy as np
 
 from vsr.core.color import ColorSpec, Matrix
 from vsr.core.errors import InputError
+from vsr.core.paths import fault_of
 from vsr.core.video import StreamInfo, VideoInfo
 from vsr.media.banner import Banner, FirstFrame, parse_banner, parse_first_frame
 from vsr.media.formats import bit_depth_of, is_rgb
+from vsr.media.hdr import parse_hdr10
+from vsr.media.limits import MAX_PIXELS, MAX_STREAMS, SAFE_INPUT, safe_input_words
+from vsr.media.losses import lost_data
 from vsr.media.packets import PacketScan, packet_times, scan_packets
-from vsr.media.process import SAFE_INPUT, run_ffmpeg
+from vsr.media.process import run_ffmpeg
 from vsr.media.timeline import average_rate
 
 __all__ = ["packet_times", "probe"]
-
-_CONTAINERS = (
-    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,nut,mxf,h264,hevc,vvc,evc,obu,av1,"
-    "ivf,m4v,vc1,cavsvideo,mjpeg,gif,apng,webp_anim,jpegxl_anim,yuv4mpegpipe,rm,dv,wtv,swf,3dostr,"
-    "nsv,gxf,r3d,lxf,dhav,mpjpeg,ipmovie,ivr,"
-    "mp3,wav,w64,flac,aac,ac3,eac3,aiff,amr,caf,dts,truehd,wv,ape,tta,au,"
-    "srt,ass,webvtt"
-)
-"""demuxers that read one file and nothing else: playlists can't be opened through them.
-Sound and subtitle formats stand here only so that they are named as such."""
 
 _PLAYLISTS = (
     (b"#EXTM3U", "an HLS or M3U playlist"),
@@ -58,6 +52,8 @@ def probe(path: Path) -> VideoInfo:
 
 def _check_file(path: Path) -> None:
     """Refuse by what the file system and the first bytes say."""
+    if fault := fault_of(path):
+        raise InputError(f"{path}: {fault}")
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path of the input")
     if path.is_dir():
@@ -83,21 +79,38 @@ def _read_banner(path: Path) -> Banner:
     lines: list[str] = []
 
     def build(_: Sequence[int]) -> list[str]:
-        return [*_input_args(path), "-loglevel", "level+info"]
+        source = f"file:{path.absolute()}"
+        return ["-copyts", *safe_input_words(), "-i", source, "-loglevel", "level+info"]
 
     # Without an output ffmpeg prints what it found and ends with an error, which is no news.
     run_ffmpeg(build, on_line=lines.append, timeout_s=120)
-    banner = parse_banner([line.removeprefix("[info] ") for line in lines])
+    # A line without a level goes on with the one before: a name may hold line breaks.
+    begun = [line for line in lines if line.startswith("[info] ")]
+    banner = parse_banner([line.removeprefix("[info] ") for line in begun])
     if banner.container is None:
         raise InputError(_unreadable(path, lines))
+    _check_limits(path, banner, lines)
     return banner
 
 
-def _input_args(path: Path) -> list[str]:
-    return [
-        *("-copyts", "-protocol_whitelist", SAFE_INPUT["protocol_whitelist"]),
-        *("-format_whitelist", _CONTAINERS, "-i", f"file:{path.absolute()}"),
-    ]
+def _check_limits(path: Path, banner: Banner, lines: Sequence[str]) -> None:
+    """Refuse, before a picture is decoded, what would take memory that no honest file needs."""
+    if any("exceeds specified max pixel count" in line for line in lines):
+        raise InputError(
+            f"{path}: its pictures have more than {MAX_PIXELS:,} pixels, which is the limit; "
+            "make them smaller first, or raise VSR_MAX_PIXELS"
+        )
+    if len(banner.streams) > MAX_STREAMS:
+        raise InputError(
+            f"{path}: has {len(banner.streams)} streams, wanted at most {MAX_STREAMS}; copy those "
+            "you need into a new file, or raise VSR_MAX_STREAMS"
+        )
+    for index, (width, height) in banner.sizes.items():
+        if width * height > MAX_PIXELS:
+            raise InputError(
+                f"{path}: its stream {index} has pictures of {width}x{height}, wanted at most "
+                f"{MAX_PIXELS:,} pixels; make them smaller first, or raise VSR_MAX_PIXELS"
+            )
 
 
 def _unreadable(path: Path, lines: Sequence[str]) -> str:
@@ -186,6 +199,8 @@ def _assemble(
         last_pts=last,
         duration_s=float((scan.end_pts - start) * scan.time_base),
         streams=tuple(banner.streams),
+        interlaced=first.interlaced,
+        lost=lost_data([*banner.notes.get(stream.index, []), *first.side_data]),
     )
 
 
@@ -229,6 +244,7 @@ def _color(path: Path, first: FirstFrame) -> ColorSpec:
             tag_transfer=first.color_trc,
             tag_range="tv",
         )
+    mastering, light = parse_hdr10(first.side_data)
     full = first.color_range == "pc" or first.pix_fmt.startswith("yuvj")
     return ColorSpec(
         matrix=_MATRICES.get(first.color_space or "", by_size),
@@ -237,6 +253,8 @@ def _color(path: Path, first: FirstFrame) -> ColorSpec:
         tag_primaries=first.color_primaries,
         tag_transfer=first.color_trc,
         tag_range="pc" if full else first.color_range,
+        mastering=mastering,
+        light=light,
     )
 
 

@@ -40,9 +40,6 @@ _CAN_SEE_PENDING = Path("/proc/self/status").exists()
 _running: set[FfmpegProcess] = set()
 _running_lock = threading.Lock()
 
-SAFE_INPUT = {"protocol_whitelist": "file,pipe,fd"}
-"""input options: a hostile file must not make ffmpeg open anything but files and our pipes"""
-
 
 class FfmpegProcess:
     """A running ffmpeg, its extra output pipes and the last lines it said.

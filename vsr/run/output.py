@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vsr.core.errors import InputError, OutputError
 from vsr.core.names import NAME_BYTES, hidden_beside
+from vsr.core.paths import fault_of
 
 
 def manifest_path(out: Path) -> Path:
@@ -21,6 +22,10 @@ def claim(source: Path, out: Path, *, overwrite: bool) -> None:
     Raises InputError where the source is missing, OutputError where the output equals the
     source, exists without ``overwrite``, or its folder is missing or not writable.
     """
+    if fault := fault_of(source):
+        raise InputError(f"{source}: {fault}")
+    if fault := fault_of(out):
+        raise OutputError(f"{out}: {fault}")
     if not source.exists():
         raise InputError(f"{source}: no such file; check the path of the input")
     if out.exists() and source.exists() and os.path.samefile(source, out):

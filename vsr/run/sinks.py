@@ -106,17 +106,18 @@ class VideoSink:
         self._journal = journal
         self._scale = recipe.upscale.scale
         self._cfg = recipe.paste
-        self._encode = recipe.encode
         width, height = info.width * self._scale, info.height * self._scale
         self._watermark = watermark_of(recipe, width, height)
+        format = choose_format(info, recipe.encode)
+        self._encode = replace(recipe.encode, pix_fmt=format.name)
         self._writer = VideoWriter(
             out,
             info=info,
             width=width,
             height=height,
-            format=choose_format(info, recipe.encode),
+            format=format,
             color=info.color,
-            cfg=recipe.encode,
+            cfg=self._encode,
             with_streams=not is_folder(info),
             frame_rate=frame_rate,
             tag=tag_of(recipe),
@@ -247,7 +248,7 @@ class FaceSink:
                 height=height,
                 format=_FACE_FORMAT,
                 color=_FACE_COLOR,
-                cfg=self._recipe.encode,
+                cfg=replace(self._recipe.encode, pix_fmt=_FACE_FORMAT.name),
                 with_streams=False,
                 frame_rate=self._frame_rate,
                 tag=self._tag,

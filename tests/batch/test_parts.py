@@ -71,8 +71,8 @@ def test_parts_give_the_files_and_rows_of_the_whole(vsr, data, faces, whole, tmp
     same(tmp_path, whole)
     ends = events(tmp_path)
     steps = {step: [e for e in ends if e.endswith(f".{step}")] for step in ("detect", "make")}
-    assert len(steps["make"]) == 6
-    assert len(steps["detect"]) == (6 if "detect" in faces else 0)
+    assert len(steps["make"]) == 7
+    assert len(steps["detect"]) == (7 if "detect" in faces else 0)
     assert not any("P2E_S1_C2.1/" in e for e in ends)  # short: as it always was
     assert (whole / "P1E_S1_C2/faces.csv").is_file()
     with (tmp_path / "P1E_S1_C2/faces.csv").open() as file:

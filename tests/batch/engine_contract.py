@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from batch_helpers import contents
 
+from vsr.batch.driver import run_batch
 from vsr.batch.job import Engine, Job, JobProgress, Row
 from vsr.batch.journal import check
 from vsr.batch.plan import BatchRequest, plan
@@ -28,8 +29,9 @@ from vsr.run.recipe import load_recipe
 FAST = [("upscale", "model", "bicubic"), ("encode", "preset", "ultrafast")]
 
 
-def jobs_for(root: Path, out: Path) -> list[Job]:
-    recipe = load_recipe("chokepoint", FAST)
+def jobs_for(root: Path, out: Path, part_frames: int | None = None) -> list[Job]:
+    parts = [] if part_frames is None else [("encode", "part_frames", part_frames)]
+    recipe = load_recipe("chokepoint", [*FAST, *parts])
     request = BatchRequest(
         dataset="chokepoint", root=open_storage(str(root)), out=str(out), recipe=recipe
     )
@@ -102,6 +104,36 @@ class EngineContract:
 
     def _kill_soon(self, engine: Engine) -> None:
         self.kill(engine)
+
+    def test_a_worker_killed_in_a_part_leaves_no_seam(self, engine, short, tmp_path):
+        length = max(len(j.files) for j in jobs_for(short, tmp_path)) // 2
+        direct, parted = tmp_path / "direct", tmp_path / "parted"
+        runner = Runner()
+        wanted = {j.name: runner.run(j, silent) for j in jobs_for(short, direct, length)}
+        killed: list[str] = []
+        jobs = jobs_for(short, parted, length)
+
+        class Killing:
+            name = "killing"
+
+            def run(_, jobs: list[Job], hook: Callable[[JobProgress], None]) -> Iterator[Row]:
+                def watch(p: JobProgress) -> None:
+                    hook(p)
+                    if not killed and p.name.endswith(".make") and self.kill(engine):
+                        killed.append(p.name)
+
+                return engine.run(jobs, watch)
+
+        summary = run_batch(jobs, open_storage(str(parted)), Killing())
+        assert killed
+        assert contents(parted) == contents(direct)
+        for row in summary.rows:
+            given = wanted[row.sequence]
+            assert (row.status, row.frames, row.persons, row.faces, row.notes) == (
+                "ok", given.frames, given.persons, given.faces, given.notes,
+            )  # fmt: skip
+        assert max(row.attempts for row in summary.rows) == 2
+        assert not list((parted / ".vsr/parts").iterdir())
 
     def test_closing_it_ends_the_workers(self, engine, short, tmp_path, workers_left):
         with contextlib.closing(engine.run(jobs_for(short, tmp_path), silent)) as rows:

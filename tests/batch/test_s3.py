@@ -57,6 +57,18 @@ def test_bucket_to_bucket_gives_the_files_of_folder_to_folder(vsr, data, bucket,
     assert again.json()["totals"]["kept"] == 4
 
 
+def test_long_sequences_in_parts_go_through_the_bucket_without_a_seam(
+    vsr, data, bucket, short, tmp_path
+):
+    how = (*FAST, "--set", "encode.part_frames=4", "--workers", "1")
+    whole, out = tmp_path / "whole", f"{bucket}/parts"
+    assert vsr("batch", short, "-o", whole, *how, "--whole", "--quiet").code == 0
+    done = vsr("batch", data, "-o", out, *how, "--quiet")
+    assert done.code == 0, done.stderr
+    assert fetched(out, tmp_path / "parts") == contents(whole)
+    assert not list((tmp_path / "parts/.vsr").glob("parts/*"))
+
+
 def test_a_bucket_is_listed_and_one_sequence_goes_to_a_folder(vsr, data, local, tmp_path):
     listed = vsr("batch", data, "--list", "--json").json()
     assert len(listed["sequences"]) == 4

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vsr.batch.job import Engine, Job, JobProgress, Row
 from vsr.batch.journal import Standing, check, log
 from vsr.batch.local import LocalEngine
+from vsr.batch.parts import in_steps, is_long, is_made, is_part, owner_of, parts_folder
 from vsr.batch.storage import Storage, open_storage, prepare_output
 from vsr.batch.summary import Summary, write_summary
 from vsr.core.errors import OutputError, UsageError
@@ -28,6 +29,8 @@ class WorkOptions:
     """further attempts of a job whose worker died"""
     overwrite: bool = False
     """redo what was done with other settings or from another source"""
+    split: bool = True
+    """do long sequences in parts (see `vsr.batch.parts`); the results are the same"""
     address: str | None = None
     """Ray: of the cluster"""
     cpus: float | None = None
@@ -51,7 +54,7 @@ def do_jobs(
         engine = make_engine(options, keep_open)
         return run_batch(
             jobs, storage, engine,
-            overwrite=options.overwrite, notices=notices, progress=progress,
+            overwrite=options.overwrite, split=options.split, notices=notices, progress=progress,
         )  # fmt: skip
 
 
@@ -81,13 +84,15 @@ def run_batch(
     engine: Engine,
     *,
     overwrite: bool = False,
+    split: bool = True,
     notices: Sequence[str] = (),
     progress: ProgressHook = silent,
 ) -> Summary:
     """Do the jobs that are not done, and write ``summary.csv`` and ``summary.json``.
 
     storage: the output, locked by the caller. overwrite: redo what was done with other
-    settings or from another source; without it that is an error before any work.
+    settings or from another source; without it that is an error before any work. split: do long
+    sequences in parts.
     Raises OutputError, and VsrError where the engine cannot start.
     """
     started = time.perf_counter()
@@ -95,14 +100,26 @@ def run_batch(
     kept, todo = _sort_out(jobs, storage, overwrite)
     log(storage, "batch", engine=engine.name, jobs=len(jobs), kept=len(kept))
     rows = {row.sequence: row for row in kept}
+    long = {job.name for job in jobs if is_long(job)}
+    for name in long & rows.keys():  # a run was killed before it had tidied up
+        storage.remove(parts_folder(name))
     board = _Board(jobs, kept, progress)
     if todo:
-        with contextlib.closing(_iterate(engine, todo, board)) as results:
+
+        def run(some: Sequence[Job]) -> Generator[Row, None, None]:
+            yield from engine.run(some, board.moved)
+
+        steps = in_steps(todo, storage, run) if split else run(todo)
+        with contextlib.closing(steps) as results:
             for row in results:
-                rows[row.sequence] = row
-                log(storage, row.status, row.sequence, seconds=row.seconds,
-                    attempts=row.attempts, reason=row.reason)  # fmt: skip
                 board.finished(row)
+                if not row.kept:
+                    log(storage, row.status, row.sequence, seconds=row.seconds,
+                        attempts=row.attempts, reason=row.reason)  # fmt: skip
+                if not is_part(row.sequence):
+                    rows[row.sequence] = row
+                if row.sequence in long and row.status == "ok":
+                    storage.remove(parts_folder(row.sequence))
         storage.sweep()
     order = [rows[j.name] for j in jobs]
     settings = jobs[0].settings if jobs else {}
@@ -116,10 +133,6 @@ def run_batch(
             notices=tuple(notices),
         ),
     )
-
-
-def _iterate(engine: Engine, todo: list[Job], board: _Board) -> Generator[Row, None, None]:
-    yield from engine.run(todo, board.moved)
 
 
 def _sort_out(
@@ -170,16 +183,26 @@ class _Board:
         known = all(j.frames is not None for j in todo)
         self._total = sum(j.frames or 0 for j in todo) if known else None
         self._at = {j.name: _Standings() for j in todo}
+        self._split: set[str] = set()
         self._expected = {j.name: j.frames or 0 for j in todo}
 
     def moved(self, p: JobProgress) -> None:
         """A job has come further."""
+        if is_made(p.name):
+            self._split.add(owner_of(p.name))
+        elif is_part(p.name) or p.name in self._split:  # faces are found, parts are joined
+            return
         self._at[p.name] = _Standings(p.frames, p.faces)
         self._show()
 
     def finished(self, row: Row) -> None:
         """A job has ended; its frames count as dealt with."""
+        if is_part(row.sequence):
+            self.moved(JobProgress(name=row.sequence, frames=row.frames, faces=row.faces))
+            return
         self._ended += 1
+        for part in [n for n in self._at if n.startswith(f"{parts_folder(row.sequence)}/")]:
+            del self._at[part]
         frames = max(row.frames, self._expected[row.sequence])
         self._at[row.sequence] = _Standings(frames, row.faces)
         self._show()

@@ -18,6 +18,7 @@ JobKind = Literal["chokepoint", "videos"]
 Status = Literal["ok", "failed"]
 FacesFrom = Literal["truth", "detect"]
 BatchProtocol = Literal["frames", "seed"]
+Step = Literal["whole", "detect", "make", "join"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,17 @@ class Job:
     """number of frames to expect, None where unknown"""
     problem: str = ""
     """why it cannot be done; such a job fails without being tried"""
+    step: Step = "whole"
+    """of a long sequence: find or make the faces of a part of its frames, or join the parts (see
+    `vsr.batch.parts`)"""
+    first: int = 0
+    """index of a part's first frame"""
+    end: int | None = None
+    """index after a part's last frame, None: to the sequence's end"""
+    sequence: str = ""
+    """whose part it is"""
+    earlier_s: float = 0.0
+    """wall time of the parts that are joined"""
 
     @property
     def settings_print(self) -> str:

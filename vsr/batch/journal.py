@@ -32,7 +32,9 @@ class Checked:
 
 
 def marker_path(name: str) -> str:
-    """Where a job's marker lies in the output."""
+    """Where a job's marker lies in the output; a part's lies beside what it made."""
+    if name.startswith(f"{STATE}/"):
+        return f"{name}.json"
     return f"{STATE}/done/{name}.json"
 
 

@@ -16,23 +16,24 @@ from vsr.batch.storage import Storage, open_storage
 from vsr.core.errors import DataError, InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook
 from vsr.core.types import Frame, FrameFaces
-from vsr.core.video import VideoInfo
 from vsr.faces.annotations import SequenceAnnotations, parse_annotations
 from vsr.faces.detect import detect
+from vsr.faces.detections import DetectStage
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
 from vsr.media.folder import FolderReader, probe_folder
 from vsr.run.flow import Flow
 from vsr.run.manifest import Manifest, path_from
 from vsr.run.recipe import Recipe
-from vsr.run.restore import FaceFinder, followed_faces, restore, super_resolved
-from vsr.run.sinks import canvas_format, open_sink
+from vsr.run.restore import FaceFinder, followed_faces, frame_bytes, restore, super_resolved
+from vsr.run.sinks import Sink, canvas_format, open_sink
+from vsr.run.stretch import Stretch, by_segment
 
 _NOTES = 20
 
 
 @dataclass(slots=True)
-class _Sequence:
+class Sequence:
     """A sequence that is being done."""
 
     job: Job
@@ -40,6 +41,7 @@ class _Sequence:
     recipe: Recipe
     reader: FolderReader
     labels: Labels | None
+    stretch: Stretch
     tally: Tally
 
     @property
@@ -55,73 +57,129 @@ def make_sequence(
 
     Raises VsrError where no frame can be read, labels are broken or do not fit the frames.
     """
-    frames = _frames(job, data, folder)
+    frames = frames_of(job, data, folder)
     try:
         return _make_sequence(job, data, folder, frames, loaded, progress)
     except VsrError as error:
-        raise type(error)(_told(str(error), frames, job)) from error
+        raise type(error)(told(str(error), frames, job)) from error
 
 
 def _make_sequence(
     job: Job, data: Storage, folder: Path, frames: Path, loaded: Loaded, progress: ProgressHook
 ) -> Made:
     cfg, recipe = BatchConfig(**job.settings["batch"]), recipe_of(job)
-    known = None if job.labels is None else _annotations(job, data, folder)
+    known = annotations(job, data, folder)
     if cfg.protocol == "seed":
         return make_seed_pairs(job, recipe, known, frames, folder, loaded, progress)
+    sequence = open_sequence(job, known, frames)
+    pictures, video = face_pictures(sequence, folder), folder / f"video{job.suffix}"
+    stage = None if known is not None else detection(sequence, loaded)
+    reader = sequence.reader
+    with open_sink(video, reader.info, recipe, reader.frame_rate) as sink:
+        fill(sink, sequence, pictures, stage, loaded, progress)
+        sink.finish(None)
+    notes = tuple(told(n, frames, job) for n in reader.report.notices)
+    return complete(sequence, video, pictures, notes)
+
+
+def open_sequence(
+    job: Job, known: SequenceAnnotations | None, frames: Path, *, canvas: bool = True
+) -> Sequence:
+    """A sequence's frames, as far as the job's part needs them, and its labels."""
+    cfg, recipe = BatchConfig(**job.settings["batch"]), recipe_of(job)
     labels = None if known is None else Labels(known, cfg.face_side, cfg.eye_line)
     info = probe_folder(frames, recipe.decode)
+    stretch = Stretch(first=job.first, end=job.end, segment_frames=recipe.encode.part_frames)
+    followed = canvas and labels is None
     reader = FolderReader(
-        info, scale=recipe.upscale.scale, canvas=canvas_format(info, recipe), cfg=recipe.decode
-    )
-    sequence = _Sequence(job, cfg, recipe, reader, labels, Tally())
-    pictures = FacePictures(
-        folder=folder / "faces",
+        info,
         scale=recipe.upscale.scale,
-        widen=cfg.crop_side / cfg.face_side,
-        number_of=reader.number_of,
-        labels=labels,
+        canvas=canvas_format(info, recipe) if canvas else None,
+        cfg=recipe.decode,
+        first=stretch.first,
+        end=stretch.read_end(recipe.track if followed else None),
     )
-    video = folder / f"video{job.suffix}"
-    _run(sequence, video, pictures, loaded, progress)
-    _check(sequence)
+    return Sequence(job, cfg, recipe, reader, labels, stretch, Tally())
+
+
+def face_pictures(sequence: Sequence, folder: Path) -> FacePictures:
+    """Where the face pictures of a sequence, or of a part of it, are built."""
+    return FacePictures(
+        folder=folder / "faces",
+        scale=sequence.recipe.upscale.scale,
+        widen=sequence.cfg.crop_side / sequence.cfg.face_side,
+        number_of=sequence.reader.number_of,
+        labels=sequence.labels,
+    )
+
+
+def fill(
+    sink: Sink,
+    sequence: Sequence,
+    pictures: FacePictures,
+    stage: DetectStage | None,
+    loaded: Loaded,
+    progress: ProgressHook,
+) -> None:
+    """The main job's stages, with the face pictures written on the way.
+
+    stage: finds the faces where there are no labels.
+    """
+    recipe, reader, tally, log = sequence.recipe, sequence.reader, sequence.tally, TrackLog()
+    find, stretch = _finder(sequence, stage), sequence.stretch
+    with Flow() as flow:
+        followed = followed_faces(flow, reader, find, log, stretch)
+        upscaler = loaded.upscaler(recipe.upscale)
+        judged = super_resolved(flow, followed, upscaler, recipe, reader.info, log, stretch)
+        for _ in sink.run(pictures.write(judged, tally)):
+            progress(Progress("restoring", tally.frames, len(sequence.job.files), tally.faces))
+
+
+def complete(
+    sequence: Sequence, video: Path, pictures: FacePictures, notes: tuple[str, ...]
+) -> Made:
+    """Check what was made, and add the index of the face pictures. Raises InputError, DataError.
+
+    notes: what was noticed about the frames.
+    """
+    _check(sequence, notes)
     pictures.finish(sequence.tally)
+    job = sequence.job
     outputs = {f"{job.name}{job.suffix}": video}
     if sequence.tally.faces:
         outputs[f"{job.name}/"] = pictures.folder
-    return Made(_sequence_row(sequence, info, frames), outputs)
+    return Made(_sequence_row(sequence, notes), outputs)
 
 
-def _run(
-    sequence: _Sequence, video: Path, pictures: FacePictures, loaded: Loaded, progress: ProgressHook
-) -> None:
-    """The main job's stages, with the face pictures written on the way."""
-    recipe, reader, tally, log = sequence.recipe, sequence.reader, sequence.tally, TrackLog()
-    find = _finder(sequence, loaded)
-    with Flow() as flow, open_sink(video, reader.info, recipe, reader.frame_rate) as sink:
-        followed = followed_faces(flow, reader, find, log)
-        upscaler = loaded.upscaler(recipe.upscale)
-        judged = super_resolved(flow, followed, upscaler, recipe, reader.info, log)
-        for _ in sink.run(pictures.write(judged, tally)):
-            progress(Progress("restoring", tally.frames, len(sequence.job.files), tally.faces))
-        sink.finish(None)
+def detection(sequence: Sequence, loaded: Loaded) -> DetectStage:
+    """The detector, which begins anew with every segment."""
+    recipe = sequence.recipe
+    detector = loaded.detector(recipe.detect)
+
+    def stage(part: Iterable[Frame]) -> Iterator[FrameFaces]:
+        return detect(part, detector, recipe.detect)
+
+    return lambda frames: by_segment(frames, recipe.encode.part_frames, stage)
 
 
-def _finder(sequence: _Sequence, loaded: Loaded) -> FaceFinder:
+def _finder(sequence: Sequence, stage: DetectStage | None) -> FaceFinder:
     """Where the faces are: given by the labels, or found and followed."""
     recipe, reader, labels = sequence.recipe, sequence.reader, sequence.labels
     if labels is not None:
         return lambda frames: given_faces(frames, labels, reader.number_of)
-    detector = loaded.detector(recipe.detect)
+    if stage is None:
+        raise ValueError("fill: got no detector for a sequence without labels")
+    canvas = canvas_format(reader.info, recipe)
+    room = frame_bytes(reader.info, canvas, recipe.upscale.scale)
 
     def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
-        found = detect(frames, detector, recipe.detect)
-        return track(_without_background(found, sequence), recipe.track)
+        found = _without_background(stage(frames), sequence)
+        return track(found, recipe.track, frame_bytes=room)
 
     return find
 
 
-def _without_background(items: Iterable[FrameFaces], sequence: _Sequence) -> Iterator[FrameFaces]:
+def _without_background(items: Iterable[FrameFaces], sequence: Sequence) -> Iterator[FrameFaces]:
     """No faces in the empty first frames, where a detector could only be wrong.
 
     Second and third parts begin in the middle of things.
@@ -133,12 +191,12 @@ def _without_background(items: Iterable[FrameFaces], sequence: _Sequence) -> Ite
         yield FrameFaces(item.frame) if empty and not later_part else item
 
 
-def _check(sequence: _Sequence) -> None:
+def _check(sequence: Sequence, notes: tuple[str, ...]) -> None:
     """Refuse what would pass for a result and is none."""
     job, tally, info = sequence.job, sequence.tally, sequence.reader.info
     size = f"{info.width}x{info.height}"
     if sequence.skipped * 2 > len(job.files):
-        first = next(iter(sequence.reader.report.notices), "")
+        first = next(iter(notes), "")
         raise InputError(
             f"{sequence.skipped} of {len(job.files)} frames cannot be read or are not {size}: "
             f"{first}"
@@ -150,9 +208,9 @@ def _check(sequence: _Sequence) -> None:
         )
 
 
-def _sequence_row(sequence: _Sequence, info: VideoInfo, frames: Path) -> Row:
+def _sequence_row(sequence: Sequence, notes: tuple[str, ...]) -> Row:
     scale, tally, job = sequence.recipe.upscale.scale, sequence.tally, sequence.job
-    notes = sequence.reader.report.notices[:_NOTES]
+    info = sequence.reader.info
     return Row(
         sequence=job.name,
         status="ok",
@@ -165,11 +223,11 @@ def _sequence_row(sequence: _Sequence, info: VideoInfo, frames: Path) -> Row:
         faces_from="truth" if sequence.labels is not None else "detect",
         width=info.width * scale,
         height=info.height * scale,
-        notes=tuple(_told(text, frames, job) for text in notes),
+        notes=notes[:_NOTES],
     )
 
 
-def _told(text: str, frames: Path, job: Job) -> str:
+def told(text: str, frames: Path, job: Job) -> str:
     """A message with the frames' place in the data instead of the scratch folder."""
     return text.replace(str(frames), job.source)
 
@@ -211,7 +269,7 @@ def _video_row(job: Job, manifest: Manifest) -> Row:
     )
 
 
-def _frames(job: Job, data: Storage, folder: Path) -> Path:
+def frames_of(job: Job, data: Storage, folder: Path) -> Path:
     """A local folder of the sequence's frames and nothing else."""
     if not job.files:
         raise InputError(f"{job.source or job.name}: holds no frame")
@@ -231,9 +289,11 @@ def _frames(job: Job, data: Storage, folder: Path) -> Path:
     return into
 
 
-def _annotations(job: Job, data: Storage, folder: Path) -> SequenceAnnotations:
-    """The labels, from a file or an archive."""
-    path = job.labels or ""
+def annotations(job: Job, data: Storage, folder: Path) -> SequenceAnnotations | None:
+    """The labels, from a file or an archive; None where faces are to be detected."""
+    if job.labels is None:
+        return None
+    path = job.labels
     root = open_storage(job.labels_root) if job.labels_root else data
     if job.labels_archive is None:
         return parse_annotations(root.read_bytes(path), path)

@@ -89,9 +89,9 @@ class Runner:
             return Row.failure(job, job.problem)
         storage = open_storage(job.out)
         with storage.scratch(job.name) as folder:
-            make = _maker(job.kind)
+            make = _maker(job)
             made = make(job, open_storage(job.root), folder, self.loaded, _throttled(job, hook))
-            row = replace(made.row, seconds=_since(started))
+            row = replace(made.row, seconds=round(_since(started) + job.earlier_s, 3))
             extents = {path: _extent(local) for path, local in made.outputs.items()}
             os.sync()  # all pictures at once: cheaper than one by one
             claim_outputs(storage, job, made.outputs)
@@ -101,12 +101,20 @@ class Runner:
         return row
 
 
-def _maker(kind: str) -> Maker:
+def _maker(job: Job) -> Maker:
     """The code of a kind of job, loaded when it is wanted."""
-    if kind == "videos":
+    if job.kind == "videos":
         from vsr.batch.making import make_video
 
         return make_video
+    if job.step != "whole":
+        from vsr.batch import partmaking as steps
+
+        return {
+            "detect": steps.detect_part,
+            "make": steps.make_part,
+            "join": steps.join_parts,
+        }[job.step]
     from vsr.batch.making import make_sequence
 
     return make_sequence

@@ -79,6 +79,7 @@ def batch(
     gpus: opts.Gpus = None,
     retries: opts.Retries = 1,
     overwrite: opts.Overwrite = False,
+    split: opts.Split = True,
     report: page.ReportOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON result.", rich_help_panel=_GROUP_SHOW)
@@ -124,7 +125,7 @@ def batch(
         return
     for text in found.notices:
         note(text, quiet=quiet)
-    work = WorkOptions(engine, workers, retries, overwrite, address, cpus, gpus)
+    work = WorkOptions(engine, workers, retries, overwrite, split, address, cpus, gpus)
     renew = overwrite or page.renewable(report)
     page.claim(report, overwrite=renew)
     with show_progress(quiet=quiet or as_json) as progress:

@@ -19,6 +19,14 @@ Retries = Annotated[int, typer.Option(help="After a worker's death.", rich_help_
 Overwrite = Annotated[
     bool, typer.Option(help="Redo what has other settings or source.", rich_help_panel=_WORK)
 ]
+Split = Annotated[
+    bool,
+    typer.Option(
+        "--split/--whole",
+        help="Sequences of more than encode.part_frames frames: in parts, or in one piece.",
+        rich_help_panel=_WORK,
+    ),
+]
 Address = Annotated[
     str | None,
     typer.Option(

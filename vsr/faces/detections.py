@@ -49,17 +49,31 @@ class DetectionRecord:
         known = known[: len(known) - len(known) % segment_frames]
         self._write(known)
         stream = iter(frames)
-        for frame, (pts, faces) in zip(itertools.islice(stream, len(known)), known, strict=False):
-            if frame.pts != pts:
-                raise DataError(
-                    f"{self.path}: frame {frame.index} is recorded at {pts}, the source has it "
-                    f"at {frame.pts}; begin anew with --restart"
-                )
-            yield FrameFaces(frame, faces)
+        for frame, there in zip(itertools.islice(stream, len(known)), known, strict=False):
+            yield self._given(frame, *there)
         for _, part in itertools.groupby(stream, key=lambda f: f.index // segment_frames):
             for item in stage(part):
                 self._append(_line(item.frame.pts, item.faces))
                 yield item
+
+    def replay(self, frames: Iterable[Frame]) -> Iterator[FrameFaces]:
+        """Give back what is recorded of the source's frames, from its first on.
+
+        Raises DataError where a frame is not recorded, or has another pts than the source's.
+        """
+        known = self.read()
+        for frame in frames:
+            if frame.index >= len(known):
+                raise DataError(f"{self.path}: frame {frame.index} is not recorded")
+            yield self._given(frame, *known[frame.index])
+
+    def _given(self, frame: Frame, pts: int, faces: tuple[Face, ...]) -> FrameFaces:
+        if frame.pts != pts:
+            raise DataError(
+                f"{self.path}: frame {frame.index} is recorded at {pts}, the source has it "
+                f"at {frame.pts}; begin anew with --restart"
+            )
+        return FrameFaces(frame, faces)
 
     def _append(self, line: str) -> None:
         try:

@@ -207,10 +207,7 @@ class VideoWriter:
             self.abort()
             raise FfmpegError(f"{self._out}: no picture was written; nothing was made of it")
         try:
-            if self._encoders:
-                self._encoders[-1].finish()
-            while self._encoders:
-                self._complete_oldest()
+            self._complete_all()
             self._join(end_s)
             if not self._times_are_right():
                 self._join(end_s, late_decoding=True)
@@ -222,6 +219,19 @@ class VideoWriter:
         frames = sum(p.frames for p in self._parts)
         notices = list(self._notices)
         return EncodeResult(self._out, frames, notices, hashlib.sha256(digests).hexdigest())
+
+    def finish_parts(self) -> None:
+        """Finish the parts alone, told to ``on_part``; a writer with all of them joins them."""
+        try:
+            self._complete_all()
+        finally:
+            self.abort()
+
+    def _complete_all(self) -> None:
+        if self._encoders:
+            self._encoders[-1].finish()
+        while self._encoders:
+            self._complete_oldest()
 
     def abort(self) -> None:
         """Stop the encoders and remove what is unfinished; nothing happens once closed."""

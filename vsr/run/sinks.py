@@ -19,10 +19,9 @@ from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
 from vsr.media.codecs import card_notices
 from vsr.media.convert import from_rgb
-from vsr.media.encode import CONTAINERS, EncodeResult, VideoWriter, choose_format
+from vsr.media.encode import CONTAINERS, EncodeResult, Part, VideoWriter, choose_format
 from vsr.media.watermark import Watermark
 from vsr.models.registry import resolve_model
-from vsr.run.journal import Journal
 from vsr.run.recipe import Recipe
 from vsr.run.source import is_folder
 
@@ -47,6 +46,28 @@ class Sink(Protocol):
 
     def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
         """Complete the output and give it its name."""
+        ...
+
+
+class PartKeeper(Protocol):
+    """Keeps the finished parts of a video: the journal of a run, or of one part of it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        ...
+
+    @property
+    def parts(self) -> list[Part]:
+        """Those that are finished, in order."""
+        ...
+
+    def add(self, part: Part) -> None:
+        """Another one is safe on the disk."""
+        ...
+
+    def note(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
+        """See every frame on its way into the video."""
         ...
 
 
@@ -80,7 +101,7 @@ def open_sink(
     info: VideoInfo,
     recipe: Recipe,
     frame_rate: Fraction | None = None,
-    journal: Journal | None = None,
+    journal: PartKeeper | None = None,
 ) -> Sink:
     """The sink of a recipe; raises at once what would otherwise fail at the end.
 
@@ -101,7 +122,7 @@ class VideoSink:
         info: VideoInfo,
         recipe: Recipe,
         frame_rate: Fraction | None,
-        journal: Journal | None = None,
+        journal: PartKeeper | None = None,
     ) -> None:
         self._journal = journal
         self._scale = recipe.upscale.scale
@@ -156,6 +177,10 @@ class VideoSink:
         """Close the encoder; sound is cut where the source broke off."""
         result = self._writer.close(end_s=broken_at_s)
         return [replace(result, notices=[*result.notices, *card_notices(self._encode)])]
+
+    def finish_parts(self) -> None:
+        """Complete what was encoded, without joining it: a later run does that."""
+        self._writer.finish_parts()
 
 
 class FaceSink:

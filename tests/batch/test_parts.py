@@ -1,0 +1,153 @@
+"""Long sequences in parts: nothing shows of it in the results, and finished parts are kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import psutil
+import pytest
+from batch_helpers import FAST, command, contents, environment, rows_of
+
+PARTS = (*FAST, "--set", "encode.part_frames=8", "--workers", "1")
+FIGURES = ("status", "frames", "persons", "faces", "labels", "plain", "skipped", "faces_from",
+           "width", "height", "reason", "notes")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(fixture_script, tmp_path_factory) -> Path:
+    """28, 24 and 8 frames, with gaps, a person of two labels, and two that cannot be read."""
+    names = ("P1E_S1_C2", "P1E_S3_C2", "P2E_S1_C2.1")
+    root = fixture_script.build(tmp_path_factory.mktemp("data") / "long", names=names)
+    last = sorted((root / "P2E_S1").rglob("*.jpg"))
+    for path in last[8:]:
+        path.unlink()
+    frames = sorted((root / "P1E_S3").rglob("*.jpg"))
+    frames[3].write_bytes(frames[3].read_bytes()[:300])
+    cv2.imwrite(str(frames[9]), cv2.resize(cv2.imread(str(frames[9])), (400, 300)))
+    return root
+
+
+@pytest.fixture(scope="module", params=["truth", "detect"])
+def faces(request) -> tuple[str, ...]:
+    more = ("--background", "0") if request.param == "detect" else ()
+    return ("--faces", request.param, *more)
+
+
+@pytest.fixture(scope="module")
+def whole(vsr, data, faces, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    done = vsr("batch", data, "-o", out, *PARTS, *faces, "--whole", "--quiet")
+    assert done.code == 0, done.stderr
+    assert not (out / ".vsr/parts").exists()
+    return out
+
+
+def events(out: Path) -> list[str]:
+    lines = map(json.loads, (out / ".vsr/journal.jsonl").read_text().splitlines())
+    return [e["job"] for e in lines if e["event"] == "ok"]
+
+
+def same(out: Path, whole: Path) -> None:
+    assert contents(out) == contents(whole)
+    wanted = rows_of(whole)
+    for name, row in rows_of(out).items():
+        assert {f: row[f] for f in FIGURES} == {f: wanted[name][f] for f in FIGURES}
+    assert not list((out / ".vsr/parts").iterdir())
+    ends = events(out)
+    assert len(ends) == len(set(ends)), "a finished part was done twice"
+
+
+def test_parts_give_the_files_and_rows_of_the_whole(vsr, data, faces, whole, tmp_path):
+    done = vsr("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
+    assert done.code == 0, done.stderr
+    same(tmp_path, whole)
+    ends = events(tmp_path)
+    steps = {step: [e for e in ends if e.endswith(f".{step}")] for step in ("detect", "make")}
+    assert len(steps["make"]) == 7
+    assert len(steps["detect"]) == (7 if "detect" in faces else 0)
+    assert not any("P2E_S1_C2.1/" in e for e in ends)  # short: as it always was
+    assert (whole / "P1E_S1_C2/faces.csv").is_file()
+    with (tmp_path / "P1E_S1_C2/faces.csv").open() as file:
+        numbers = [int(line["frame"]) for line in csv.DictReader(file)]
+    assert numbers == sorted(numbers)
+
+
+def _killed(
+    arguments: tuple, out: Path, victim: str, wanted: str, deadline_s: float = 120
+) -> list[str]:
+    """Run, kill -9 the driver or a worker when ``wanted`` is being made; parts done by then."""
+    process = subprocess.Popen(command(*arguments), env=environment())
+    driver = psutil.Process(process.pid)
+    deadline = time.monotonic() + deadline_s
+    while not list(out.glob(f".vsr/making/.vsr_parts_{wanted}.*/part/faces/*/*.png")):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    done = [p.name for p in out.glob(".vsr/parts/*/*.json")]
+    if victim == "driver":
+        driver.kill()
+        assert process.wait(30) == -signal.SIGKILL
+    else:
+        worker = [c for c in driver.children() if "vsr.batch.worker" in " ".join(c.cmdline())]
+        os.kill(worker[0].pid, signal.SIGKILL)
+        assert process.wait(280) == 0
+    return done
+
+
+@pytest.mark.parametrize("victim", ["driver", "worker"])
+def test_a_kill_in_a_part_costs_that_part(vsr, data, faces, whole, victim, tmp_path):
+    arguments = ("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
+    done = _killed(arguments, tmp_path, victim, "P1E_S1_C2_000008.make")
+    assert "000000.make.json" in done
+    if victim == "driver":
+        again = vsr(*arguments)
+        assert again.code == 0, again.stderr
+    same(tmp_path, whole)
+    if victim == "worker":
+        assert rows_of(tmp_path)["P1E_S1_C2"]["attempts"] == 2
+
+
+def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_path):
+    broken = tmp_path / "data"
+    folder = broken / "P1E_S1_C1"
+    folder.mkdir(parents=True)
+    for number in range(20):
+        (folder / f"{number:08d}.jpg").write_bytes(b"no picture")
+    reasons = []
+    for how in ("--split", "--whole"):
+        out = tmp_path / how
+        assert vsr("batch", broken, "-o", out, *PARTS, how, "--quiet").code == 9
+        reasons.append(rows_of(out)["P1E_S1_C1"]["reason"])
+        assert contents(out) == {}
+    assert reasons[0] == reasons[1] != ""
+
+
+def test_parts_go_with_the_settings_they_were_made_with(data, tmp_path):
+    from engine_contract import jobs_for, silent
+
+    from vsr.batch.journal import check
+    from vsr.batch.parts import part_jobs
+    from vsr.batch.runner import Runner
+    from vsr.batch.storage import open_storage
+
+    job = next(j for j in jobs_for(data, tmp_path) if j.name == "P1E_S1_C2")
+    encode = {**job.settings["recipe"]["encode"], "part_frames": 8}
+    job = replace(job, settings={**job.settings, "recipe": {**job.settings["recipe"],
+                                                            "encode": encode}})  # fmt: skip
+    part = part_jobs(job, "make")[1]
+    assert Runner().run(part, silent).status == "ok"
+    storage = open_storage(str(tmp_path))
+    assert check(storage, part).standing == "done"
+    encode = {**encode, "crf": 30}
+    other = replace(job, settings={**job.settings, "recipe": {**job.settings["recipe"],
+                                                              "encode": encode}})  # fmt: skip
+    assert check(storage, part_jobs(other, "make")[1]).standing == "other settings"
+    assert check(storage, replace(part, source_print="other")).standing == "other source"

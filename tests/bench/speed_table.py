@@ -80,20 +80,20 @@ def reference_of(result: dict[str, Any], group: str) -> dict[str, Any]:
 def _frames(result: dict[str, Any], store: Path) -> str:
     reference = reference_of(result, "frame")
     quality = {2: read_quality(2, store), 4: read_quality(4, store)}
-    head = ["network", "what is counted", "s a frame", "lowest to highest", "times as long"]
+    head = ["network", "what is counted", "s a frame", "lowest to highest", "CPU s"]
     lines = []
     for row in _rows(result, "frame"):
         scale = 4 if row["part"].endswith("at x4") else 2
         figures = _quality(quality[scale], row["name"], " (at x4)" if scale == 4 else "")
         cells = [f"`{row['name']}`", row["part"], *_seconds(row), _times(row, reference)]
         lines.append([*cells, *figures])
-    return _table([*head, *QUALITY], lines)
+    return _table([*head, "times as long", *QUALITY], lines)
 
 
 def _faces(result: dict[str, Any], scale: int, store: Path) -> str:
     group = f"face-x{scale}"
     reference, quality = reference_of(result, group), read_quality(scale, store)
-    head = [f"network, 64x64 at x{scale}", "precision", "ms a face", "lowest to highest"]
+    head = [f"network, 64x64 at x{scale}", "precision", "ms a face", "lowest to highest", "CPU ms"]
     lines = []
     for row in _rows(result, group):
         name, precision = f"`{row['name']}`", row["precision"]
@@ -107,9 +107,15 @@ def _rows(result: dict[str, Any], group: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["median_s"])
 
 
-def _seconds(row: dict[str, Any], factor: float = 1) -> tuple[str, str]:
+def _seconds(row: dict[str, Any], factor: float = 1) -> tuple[str, str, str]:
     values = [factor * value for value in row["seconds"]]
-    return f"{factor * row['median_s']:.3g}", f"{min(values):.3g} to {max(values):.3g}"
+    spread = f"{_digits(min(values))} to {_digits(max(values))}"
+    cpu = factor * statistics.median(row["cpu_s"])
+    return _digits(factor * row["median_s"]), spread, _digits(cpu)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _times(row: dict[str, Any], reference: dict[str, Any]) -> str:

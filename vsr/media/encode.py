@@ -253,6 +253,7 @@ class VideoWriter:
             info=self._info,
             container=self._container,
             cfg=self._cfg,
+            pixels=self._shape[0] * self._shape[1],
             color=self._color,
             plans=self._plans if self._with_streams else None,
             window=self._window,

@@ -13,6 +13,7 @@ from vsr.core.color import ColorSpec
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter
 from vsr.media.containers import Container, StreamPlan
+from vsr.media.lookahead import limit_lookahead
 from vsr.media.process import SAFE_INPUT
 from vsr.media.timeline import first_tick
 
@@ -29,6 +30,7 @@ def encode_arguments(
     info: VideoInfo,
     container: Container,
     cfg: EncodeConfig,
+    pixels: int,
     color: ColorSpec,
     plans: Sequence[StreamPlan] | None,
     window: tuple[float | None, float | None],
@@ -39,6 +41,7 @@ def encode_arguments(
 ) -> list[str]:
     """ffmpeg's arguments to encode the NUT stream on stdin into ``out``.
 
+    pixels: of a picture.
     plans: what happens to the source's streams; None: neither streams nor metadata of it.
     window: (start, end) in the source's own seconds. shift_s: taken off its timestamps.
     rate: nominal frames per second of the pictures. free_titles: write metadata under its
@@ -64,6 +67,7 @@ def encode_arguments(
         options["video_track_timescale"] = info.time_base.denominator
         if free_titles:
             options["movflags"] = "use_metadata_tags"
+    limit_lookahead(options, cfg, pixels)
     if window[0] is not None:
         # Copied sound begins at the keyframe before the window; muxers would move everything
         # on to make room for it.

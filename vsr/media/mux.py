@@ -49,7 +49,7 @@ def encode_arguments(
     """
     pictures = ffmpeg.input(
         "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
-        **SAFE_INPUT,
+        thread_queue_size=2, **SAFE_INPUT,
     )  # fmt: skip
     streams = [pictures["v:0"]]
     options: dict[str, object] = {

@@ -36,7 +36,7 @@ def wait_until_busy(process, out):
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
-        partial = [p for p in out.parent.glob(".*partial*") if p.stat().st_size > 0]
+        partial = [p for p in out.parent.glob(".*/*.partial") if p.stat().st_size > 0]
         if partial and len(ffmpeg_children(process)) >= 2:
             return
         time.sleep(0.05)

@@ -55,7 +55,7 @@ def test_the_card_decodes_before_anything_is_filtered() -> None:
     ("codec", "crf", "preset", "want"),
     [
         ("h264", 17, "medium", {"c:v:0": "h264_nvenc", "preset": "p4", "rc": "vbr", "cq": 17}),
-        ("hevc", 20, "veryslow", {"c:v:0": "hevc_nvenc", "preset": "p7", "tag:v:0": "hvc1"}),
+        ("hevc", 20, "veryslow", {"c:v:0": "hevc_nvenc", "preset": "p7"}),
         ("h264", 0, "ultrafast", {"preset": "p1", "tune": "lossless"}),
     ],
 )
@@ -64,7 +64,7 @@ def test_what_the_cards_encoder_is_told(
 ) -> None:
     monkeypatch.setattr(hwaccel, "_can_encode", lambda *_: True)
     cfg = EncodeConfig(codec=codec, crf=crf, preset=preset, hwaccel="auto")
-    options = encoder_options(cfg, mov=True)
+    options = encoder_options(cfg)
     assert want.items() <= options.items()
     assert "crf" not in options
     assert ("cq" in options) == (crf > 0)  # to NVENC a cq of 0 means "choose yourself"
@@ -74,9 +74,9 @@ def test_what_the_cards_encoder_is_told(
 def test_what_no_card_encodes_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hwaccel, "_can_encode", lambda *_: pytest.fail("tried"))
     cfg = EncodeConfig(codec="ffv1", hwaccel="auto")
-    assert encoder_options(cfg, mov=False)["c:v:0"] == "ffv1"
+    assert encoder_options(cfg)["c:v:0"] == "ffv1"
     assert "was encoded by the processor" in card_notices(cfg)[0]
-    assert encoder_options(EncodeConfig(), mov=True)["c:v:0"] == "libx264"
+    assert encoder_options(EncodeConfig())["c:v:0"] == "libx264"
 
 
 @pytest.mark.parametrize("config", [DecodeConfig, EncodeConfig])

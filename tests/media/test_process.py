@@ -53,7 +53,7 @@ def test_a_killed_ffmpeg_ends_the_job_within_two_seconds(clips, tmp_path, who, n
 
     def at(index: int) -> None:
         if index == 20:
-            running = reader._process if who == "decoder" else writer._process
+            running = reader._process if who == "decoder" else writer._encoders[-1]._process
             assert running is not None
             os.kill(running.pid, number)
             killed_at.append(time.monotonic())
@@ -119,7 +119,7 @@ writer = VideoWriter(Path(sys.argv[2]), info=info, width=640, height=480, format
 for frame in reader:
     writer.write(frame.canvas, frame.pts)
     if frame.index == 20:
-        print(reader._process.pid, writer._process.pid, flush=True)
+        print(reader._process.pid, writer._encoders[-1]._process.pid, flush=True)
         sys.stdin.read()
 """
 

@@ -184,7 +184,7 @@ def make_video(
     source = data.fetch(job.source, folder)
     out, recipe = folder / f"video{job.suffix}", recipe_of(job)
     upscaler = loaded.upscaler(recipe.upscale)
-    manifest = restore(source, out, recipe, upscaler=upscaler, progress=progress)
+    manifest = restore(source, out, recipe, upscaler=upscaler, progress=progress, journal=False)
     if manifest.broken_at_s is not None:
         raise InputError(f"{job.source}: breaks off at {manifest.broken_at_s:.2f} s")
     name = f"{job.name}{job.suffix}"

@@ -29,10 +29,8 @@ from vsr.cli import (
 )
 from vsr.cli import rerun as rerun_command
 from vsr.cli import run as run_command
-from vsr.cli.common import fail, state
+from vsr.cli.common import INTERRUPTED, fail, state
 from vsr.core.errors import UsageError, VsrError
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="vsr",
@@ -100,7 +98,7 @@ def main() -> None:
         else:
             fail(f"{text} Try --help.")
         _leave(UsageError.exit_code)
-    if code == INTERRUPTED:  # Typer turns a KeyboardInterrupt into this code
+    if code == INTERRUPTED and not state.told:  # Typer turns a KeyboardInterrupt into this code
         fail("interrupted; nothing was written under the output's name")
     _leave(code if isinstance(code, int) else 0)
 

@@ -8,10 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import one_line
-from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
+
+INTERRUPTED = 130
+"""exit code after Ctrl-C or SIGTERM"""
 
 
 @dataclass(slots=True)
@@ -19,6 +23,8 @@ class State:
     """Options that reach beyond one command."""
 
     debug: bool = False
+    told: bool = False
+    """whether an error line was printed"""
 
 
 state = State()
@@ -26,6 +32,7 @@ state = State()
 
 def fail(message: str) -> None:
     """The one error line on stderr."""
+    state.told = True
     print(f"error: {one_line(message)}", file=sys.stderr, flush=True)
 
 
@@ -33,6 +40,22 @@ def note(message: str, *, quiet: bool = False) -> None:
     """A line of advice on stderr."""
     if not quiet:
         print(f"note: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def told_if_interrupted(out: Path) -> Iterator[None]:
+    """Say on Ctrl-C that an output's finished parts are kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from typer import Exit
+
+        from vsr.run.journal import journal_path
+
+        if not journal_path(out).exists():
+            raise
+        fail("interrupted; finished parts are kept, the same command goes on from there")
+        raise Exit(INTERRUPTED) from None
 
 
 def emit_json(value: Any) -> None:
@@ -76,10 +99,13 @@ def _rich_bar() -> Iterator[ProgressHook]:
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=None, speed="")
-        start = time.perf_counter()
+        start, base = time.perf_counter(), Progress("", 0, None)
 
         def hook(p: Progress) -> None:
-            speed = _speed(p, time.perf_counter() - start)
+            nonlocal base
+            if p.phase == RESUMING:
+                base = p
+            speed = _speed(p, time.perf_counter() - start, base)
             bar.update(task, description=p.phase, completed=p.done, total=p.total, speed=speed)
 
         yield hook
@@ -87,18 +113,23 @@ def _rich_bar() -> Iterator[ProgressHook]:
 
 def _plain_lines(every_s: float = 5.0) -> ProgressHook:
     start = last = time.perf_counter()
+    base = Progress("", 0, None)
 
     def hook(p: Progress) -> None:
-        nonlocal last
+        nonlocal last, base
         now = time.perf_counter()
+        if p.phase == RESUMING:
+            base = p
+            print(f"resuming after {p.done} of {p.total} {p.unit}", file=sys.stderr, flush=True)
+            return
         if now - last < every_s and p.done != p.total:
             return
         last = now
-        rate = p.done / max(now - start, 1e-6)
+        rate = (p.done - base.done) / max(now - start, 1e-6)
         total = f"/{p.total}" if p.total is not None else ""
         left = f", {(p.total - p.done) / rate:.0f} s left" if p.total and rate > 0 else ""
         print(
-            f"{p.phase}: {p.done}{total} {p.unit}, {_speed(p, now - start)}{left}",
+            f"{p.phase}: {p.done}{total} {p.unit}, {_speed(p, now - start, base)}{left}",
             file=sys.stderr,
             flush=True,
         )
@@ -106,8 +137,9 @@ def _plain_lines(every_s: float = 5.0) -> ProgressHook:
     return hook
 
 
-def _speed(p: Progress, seconds: float) -> str:
-    rate = p.done / max(seconds, 1e-6)
+def _speed(p: Progress, seconds: float, base: Progress) -> str:
+    """base: what an earlier run had done."""
+    rate = (p.done - base.done) / max(seconds, 1e-6)
     if p.unit == "frames":
         return f"{rate:.1f} fps, {p.faces} faces"
     return f"{rate:.1f} {p.unit}/s" if rate >= 0.1 else f"{60 * rate:.1f} {p.unit}/min"

@@ -9,7 +9,7 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, show_progress, state
+from vsr.cli.common import emit_json, fail, note, show_progress, state, told_if_interrupted
 from vsr.cli.dryrun import show_estimate
 from vsr.core.errors import BrokenSourceError, UsageError
 
@@ -23,6 +23,8 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o faces/ --pipeline crops`
 - `vsr run input.mp4 -o out.mp4 --report report.html`
 - `vsr run input.mp4 -o out.mp4 --dry-run`
+
+Interrupted, killed, or out of disk space? The same command goes on where it ended.
 
 Beside the output lies its manifest (`out.mp4.json`): settings, versions, tracks, timings.
 """
@@ -62,6 +64,13 @@ def run(
     preset: opt.Preset = None,
     hwaccel: opt.HwAccel = None,
     watermark: opt.WatermarkOption = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--restart",
+            help="Go on where an interrupted run of the same command ended, or begin anew.",
+        ),
+    ] = True,
     report: page.ReportOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell frames, time, memory and disk it takes.")
@@ -71,6 +80,7 @@ def run(
     debug: opt.Debug = False,
 ) -> None:
     state.debug = state.debug or debug
+    from vsr.run.complete import complete
     from vsr.run.heap import steady_heap
     from vsr.run.recipe import with_output
     from vsr.run.restore import restore
@@ -98,13 +108,22 @@ def run(
         if output not in ("frame", "faces"):
             raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
         recipe = with_output(recipe, output)
-    steady_heap()
     if dry_run:
+        steady_heap()
         show_estimate(source, out, recipe, overwrite=overwrite, as_json=as_json, quiet=quiet)
         return
     page.claim(report, overwrite=overwrite)
-    with show_progress(quiet=quiet or as_json) as progress:
-        manifest = restore(source, out, recipe, overwrite=overwrite, progress=progress)
+    done = complete(source, out, recipe) if resume and not overwrite else None
+    if done is None:
+        steady_heap()
+        with show_progress(quiet=quiet or as_json) as progress, told_if_interrupted(out):
+            manifest = restore(
+                source, out, recipe, overwrite=overwrite, restart=not resume, progress=progress
+            )
+    else:
+        manifest = done
+        text = f"{out}: is complete already, of the same input, weights and settings"
+        note(f"{text}; --overwrite makes it again", quiet=quiet)
     page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
     _report(manifest, out, as_json=as_json, quiet=quiet)
 

@@ -22,6 +22,9 @@ class Progress:
     """what is counted, in the plural"""
 
 
+RESUMING = "resuming"
+"""phase that is reported once, where an earlier run's work is taken up"""
+
 ProgressHook = Callable[[Progress], None]
 
 

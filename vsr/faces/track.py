@@ -67,13 +67,17 @@ class TrackConfig:
                 raise UsageError(f"track.{name}: got {value}, wanted {least} or more")
 
 
-def track(items: Iterable[FrameFaces], cfg: TrackConfig) -> Iterator[FrameFaces]:
+def track(
+    items: Iterable[FrameFaces], cfg: TrackConfig, *, frame_bytes: int = 0
+) -> Iterator[FrameFaces]:
     """Follow faces from frame to frame. One `FrameFaces` per frame, in order.
 
     Detections that belong to no confirmed track are dropped; the others carry the track's
     id and the smoothed box; filled ones are marked. Memory does not grow with the video.
+    frame_bytes: what a waiting frame counts at least, so that frames which come without
+    their canvas are followed as they would be with it.
     """
-    tracker = _Tracker(cfg)
+    tracker = _Tracker(cfg, frame_bytes)
     waiting: deque[FrameFaces] = deque()
     for item in items:
         if tracker.cuts.is_cut(item.frame.rgb):
@@ -90,7 +94,8 @@ def track(items: Iterable[FrameFaces], cfg: TrackConfig) -> Iterator[FrameFaces]
 
 
 class _Tracker:
-    def __init__(self, cfg: TrackConfig) -> None:
+    def __init__(self, cfg: TrackConfig, frame_bytes: int) -> None:
+        self._frame_bytes = frame_bytes
         self.cfg = cfg
         self.cuts = CutFinder()
         self.tracks: list[OpenTrack] = []
@@ -105,7 +110,8 @@ class _Tracker:
         """Attach a frame's detections to tracks; start tracks for what is left."""
         frame = item.frame
         self._newest = frame.index
-        self.lookahead = min(self.cfg.lookahead, (self.cfg.buffer_mb << 20) // _bytes(frame))
+        size = max(self._frame_bytes, _bytes(frame))
+        self.lookahead = min(self.cfg.lookahead, (self.cfg.buffer_mb << 20) // size)
         sightings = [
             Sighting(frame.index, frame.seconds, face, patch_of(frame.rgb, face.box))
             for face in item.faces

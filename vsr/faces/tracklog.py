@@ -188,27 +188,28 @@ class TrackLog:
     def crops(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         """Pass judged crops on and record what became of them."""
         for item in items:
-            for crop in item.crops:
-                if crop.face.track_id is None:
-                    continue
-                index = item.frame.index
-                judged = self._judged.get(crop.face.track_id)
-                if judged is None:
-                    judged = self._judged[crop.face.track_id] = _Judged()
-                    _share(
-                        (j.outcomes for j in self._judged.values()),
-                        len(self._judged),
-                        judged.outcomes,
-                    )
-                judged.outcomes.add(index, (crop.outcome, crop.deviation))
-                if crop.outcome == "plain":
-                    judged.plain += 1
-                    judged.plain_frames.add(index)
-                sample = _sample(item.frame, crop)
-                judged.best.add(sample)
-                if crop.deviation is not None:
-                    judged.worst.add(sample)
+            self.note(item)
             yield item
+
+    def note(self, item: FrameCrops) -> None:
+        """Record what became of one frame's crops; frames come in order."""
+        for crop in item.crops:
+            if crop.face.track_id is None:
+                continue
+            index = item.frame.index
+            judged = self._judged.get(crop.face.track_id)
+            if judged is None:
+                judged = self._judged[crop.face.track_id] = _Judged()
+                others = (j.outcomes for j in self._judged.values())
+                _share(others, len(self._judged), judged.outcomes)
+            judged.outcomes.add(index, (crop.outcome, crop.deviation))
+            if crop.outcome == "plain":
+                judged.plain += 1
+                judged.plain_frames.add(index)
+            sample = _sample(item.frame, crop)
+            judged.best.add(sample)
+            if crop.deviation is not None:
+                judged.worst.add(sample)
 
     @property
     def tracks(self) -> tuple[Track, ...]:

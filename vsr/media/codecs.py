@@ -53,6 +53,9 @@ class EncodeConfig:
     """speed against size, x264's names: ultrafast … veryslow"""
     pix_fmt: str = "yuv420p"
     """pixel format, or "source": the source's chroma resolution and depth (8 or 10 bit)"""
+    part_frames: int = 250
+    """frames of one part of the video, 1 or more: what an interrupted run does again at most.
+    Detection and the batches of the network begin anew with each part too"""
     hwaccel: HwAccel = "none"
     """"auto": by the graphics card where it can (crf becomes its own quality scale), else by the
     processor, with a notice"""
@@ -69,6 +72,8 @@ class EncodeConfig:
             raise UsageError(f"crf: got {self.crf}, wanted 0 to {limit} for {self.codec}")
         if self.preset not in PRESETS:
             raise UsageError(f"preset: got '{self.preset}', wanted one of {', '.join(PRESETS)}")
+        if self.part_frames < 1:
+            raise UsageError(f"part_frames: got {self.part_frames}, wanted 1 or more")
         if self.pix_fmt != "source" and self.pix_fmt not in CODECS[self.codec].formats:
             known = ", ".join(("source", *CODECS[self.codec].formats))
             raise UsageError(
@@ -86,8 +91,8 @@ def choose_format(info: VideoInfo, cfg: EncodeConfig) -> PixelFormat:
     return PIXEL_FORMATS["yuv420p10le" if nearest.bit_depth > 8 else "yuv420p"]
 
 
-def encoder_options(cfg: EncodeConfig, *, mov: bool) -> dict[str, str | int]:
-    """ffmpeg's output options for the encoder. ``mov``: the container is mp4 or mov."""
+def encoder_options(cfg: EncodeConfig) -> dict[str, str | int]:
+    """ffmpeg's output options for the encoder."""
     options: dict[str, str | int] = {"c:v:0": CODECS[cfg.codec].encoder}
     speed = PRESETS.index(cfg.preset)
     if card := card_encoder(cfg):
@@ -104,14 +109,17 @@ def encoder_options(cfg: EncodeConfig, *, mov: bool) -> dict[str, str | int]:
             options["lossless"] = 1
     else:
         options |= {"level": 3, "slicecrc": 1, "g": 1}
-    if cfg.codec == "hevc" and mov:
-        options["tag:v:0"] = "hvc1"  # Apple's players know no other
     return options
 
 
 def card_encoder(cfg: EncodeConfig) -> str | None:
     """ffmpeg's name of the graphics card's encoder that a configuration asks for and gets."""
     return hardware_encoder(cfg.codec, cfg.pix_fmt) if cfg.hwaccel == "auto" else None
+
+
+def encoder_name(cfg: EncodeConfig) -> str:
+    """ffmpeg's name of the encoder that a configuration gets here."""
+    return card_encoder(cfg) or CODECS[cfg.codec].encoder
 
 
 def card_notices(cfg: EncodeConfig) -> list[str]:
@@ -142,16 +150,35 @@ _TRANSFERS = _words(
 )
 
 
+# What ffmpeg's output options call differently.
+_OPTION_NAMES = {"bt470m": "gamma22", "bt470bg": "gamma28"}
+
+
 def tag_filter(color: ColorSpec) -> str | None:
     """The filter that writes the source's colour tags and converts nothing; None: no tags.
 
-    (As output options the same tags would make ffmpeg convert the picture.)
+    (As output options of an encoder the same tags would make ffmpeg convert the picture.)
     """
+    given = [f"{name}={value}" for name, value in _tags(color).items()]
+    return "setparams=" + ":".join(given) if given else None
+
+
+def tag_options(color: ColorSpec) -> dict[str, str]:
+    """The same tags as output options of a copied stream, for the container's own fields."""
+    options = {}
+    for name, value in _tags(color).items():
+        if name == "color_trc":
+            value = _OPTION_NAMES.get(value, value)
+        options["color_range" if name == "range" else name] = value
+    return options
+
+
+def _tags(color: ColorSpec) -> dict[str, str]:
+    """The tags that are set and known, by their names in the filter."""
     tags = {
         "range": color.tag_range if color.tag_range in ("tv", "pc") else None,
         "colorspace": color.tag_space if color.tag_space in _SPACES else None,
         "color_primaries": color.tag_primaries if color.tag_primaries in _PRIMARIES else None,
         "color_trc": color.tag_transfer if color.tag_transfer in _TRANSFERS else None,
     }
-    given = [f"{name}={value}" for name, value in tags.items() if value is not None]
-    return "setparams=" + ":".join(given) if given else None
+    return {name: value for name, value in tags.items() if value is not None}

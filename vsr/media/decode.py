@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from vsr.core.color import PixelFormat
-from vsr.core.errors import FfmpegError, InputError, UsageError
+from vsr.core.errors import DataError, FfmpegError, InputError, UsageError
 from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.damage import DamageLog, shorter_than_promised
@@ -73,6 +73,7 @@ class VideoReader:
     scale, canvas: each frame also brings the plainly upscaled picture, ``scale`` times as
     large, in this pixel format (`Frame.canvas`, which its taker may write to); None: without.
     start_s, end_s: only frames with start_s <= time < end_s, in the source's own timestamps.
+    first: frames of a smaller index come without canvas. end: only frames of a smaller index.
 
     Only frames that are kept are handed out. Iterating raises InputError where not one frame
     can be decoded, and FfmpegError where ffmpeg was killed or ``close`` was called meanwhile;
@@ -88,6 +89,8 @@ class VideoReader:
         cfg: DecodeConfig | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
+        first: int = 0,
+        end: int | None = None,
     ) -> None:
         if scale < 1:
             raise ValueError(f"VideoReader.scale: got {scale}, wanted 1 or more")
@@ -107,6 +110,11 @@ class VideoReader:
         self._first = None if start_s is None else first_tick(start_s, tb)
         self._end = None if end_s is None else first_tick(end_s, tb)
         self._start_s = start_s
+        self._stop_at = end
+        self._canvas_due = first
+        self._canvas_from = self._canvas_start(first)
+        if self._canvas_from is not None and self._canvas_from > times[-1]:
+            self._canvas = None  # not one is wanted, and ffmpeg fails where an output stays empty
         self._damage = DamageLog()
         self._process: FfmpegProcess | None = None
         self._closed = False
@@ -115,7 +123,8 @@ class VideoReader:
     @property
     def expected_frames(self) -> int:
         """Number of frames that will be handed out if the source is whole."""
-        return len(self._expected_times())
+        count = len(self._expected_times())
+        return count if self._stop_at is None else min(count, self._stop_at)
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -183,6 +192,7 @@ class VideoReader:
                 canvas=self._canvas,
                 seek_s=seek,
                 raster=grid,
+                canvas_from=self._canvas_from,
                 hwaccel=self._device,
             )
 
@@ -194,7 +204,7 @@ class VideoReader:
         least_pts: int | None = None
         repaired, step = 0, max(1, math.ceil(_LEAST_STEP_S / self.info.time_base))
         for pts in self._timestamps(process):
-            rgb, canvas = self._pictures(process)
+            rgb, canvas = self._pictures(process, pts)
             if rgb is None:
                 break  # the last picture is cut off: ffmpeg ended in the middle of it
             self.report.frames_decoded += 1
@@ -208,8 +218,17 @@ class VideoReader:
             if least_pts is not None and pts < least_pts:
                 pts, repaired = least_pts + step - 1, repaired + 1
             least_pts = pts + 1
+            if canvas is None and self._canvas and self.report.frames_kept >= self._canvas_due:
+                raise DataError(
+                    f"{self.info.path}: its timestamps run backwards; it cannot be begun in the "
+                    "middle: begin anew with --restart"
+                )
             self.report.frames_kept += 1
             yield Frame(self.report.frames_kept - 1, pts, self.info.time_base, rgb, canvas)
+            if self.report.frames_kept == self._stop_at:
+                process.kill()
+                self._conclude(None)
+                return
         if repaired:
             self.report.notices.append(
                 f"{repaired} timestamps of the source ran backwards or stood still; "
@@ -235,7 +254,9 @@ class VideoReader:
                     yield int(times[-1]) + (count - len(times) + 1) * self._step()
                 count += 1
 
-    def _pictures(self, process: FfmpegProcess) -> tuple[np.ndarray | None, YuvPicture | None]:
+    def _pictures(
+        self, process: FfmpegProcess, pts: int
+    ) -> tuple[np.ndarray | None, YuvPicture | None]:
         """The next picture of the RGB and canvas pipes; (None, None) at their end."""
         info = self.info
         rgb = np.empty((info.height, info.width, 3), np.uint16 if info.bit_depth > 8 else np.uint8)
@@ -243,7 +264,8 @@ class VideoReader:
             return None, None
         if rgb.dtype == np.uint16 and not is_rgb(info.pix_fmt):
             _to_full_scale(rgb)
-        if self._canvas is None:
+        early = self._canvas_from is not None and pts < self._canvas_from
+        if self._canvas is None or early:
             return rgb, None
         width, height = info.width * self._scale, info.height * self._scale
         dtype = np.uint16 if self._canvas.bit_depth > 8 else np.uint8
@@ -268,6 +290,16 @@ class VideoReader:
         low = -(2**62) if self._first is None else self._first
         high = 2**62 if self._end is None else self._end
         return times[self._keep & (times >= low) & (times < high)]
+
+    def _canvas_start(self, first: int) -> int | None:
+        """The timestamp from which frames bring a canvas; None: all do.
+
+        Where pictures are lost, the frame of index ``first`` comes later than that, never sooner.
+        """
+        times = self._expected_times()
+        if first <= 0 or not self._scan.timed or not len(times):
+            return None
+        return int(times[first]) if first < len(times) else int(times[-1]) + 1
 
     def _step(self) -> int:
         """Usual distance of two frames in pts units."""

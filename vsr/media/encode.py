@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
+import shutil
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from vsr.core.color import ColorSpec, PixelFormat
 from vsr.core.errors import FfmpegError, OutputError, UsageError
+from vsr.core.names import hidden_beside
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, choose_format
@@ -26,11 +28,13 @@ from vsr.media.containers import (
     plan_streams,
     read_titles,
 )
-from vsr.media.mux import cut_arguments, encode_arguments
-from vsr.media.nut import NutMuxer
-from vsr.media.process import FfmpegProcess, describe_exit, run_ffmpeg, was_killed
+from vsr.media.mux import join_arguments, part_arguments
+from vsr.media.nut import NutMuxer, read_time_base
+from vsr.media.packets import scan_packets
+from vsr.media.process import FfmpegProcess
+from vsr.media.segments import Part, PartEncoder, failure, joined, sync_folder
 
-__all__ = ["CONTAINERS", "EncodeConfig", "EncodeResult", "VideoWriter", "choose_format"]
+__all__ = ["CONTAINERS", "EncodeConfig", "EncodeResult", "Part", "VideoWriter", "choose_format"]
 
 _FAR_START_S = 600
 """an mp4 would show hours of nothing before a broadcast recording's first frame"""
@@ -44,12 +48,17 @@ class EncodeResult:
     frames: int
     notices: list[str] = field(default_factory=list)
     pictures_sha256: str = ""
-    """SHA-256 over every picture as it went into the encoder, each after its pts (int64, little
-    endian, in the time base of the source)"""
+    """SHA-256 over the pictures' own SHA-256 (32 bytes each), in order. A picture's is that of
+    its pts (int64, little endian, in the time base of the source) and of its samples as they
+    went into the encoder"""
 
 
 class VideoWriter:
     """Writes one video file, under a temporary name until `close` has made it whole.
+
+    The pictures are encoded in parts of ``cfg.part_frames``, each by an encoder of its own that
+    works off its last pictures while the next begins, and joined at the end: a video that was
+    written in two goes is the one that a single go would have made.
 
     out: final name; its suffix chooses the container. info: the source, for time base,
     pixel aspect and streams. width, height, format, color: of the pictures that will come.
@@ -58,6 +67,9 @@ class VideoWriter:
     from; with start_s the file begins at 0, else it keeps the source's timestamps.
     frame_rate: nominal rate of the pictures (`VideoReader.frame_rate`, where a grid thinned
     them); None: the source's. tag: what was done, for the file's comment, behind the source's.
+    parts: folder, beside ``out``, that keeps finished parts whatever happens; None: one that
+    goes with the writer. done: parts that lie there already: the next picture comes after
+    them. on_part: is told of each further part once it is safe on the disk.
 
     As a context manager it aborts on leaving, unless it was closed.
     Raises UsageError on an unknown suffix or a codec that doesn't fit, OutputError where
@@ -79,6 +91,9 @@ class VideoWriter:
         end_s: float | None = None,
         frame_rate: Fraction | None = None,
         tag: str | None = None,
+        parts: Path | None = None,
+        done: Sequence[Part] = (),
+        on_part: Callable[[Part], None] | None = None,
     ) -> None:
         self._out = Path(out)
         self._info = info
@@ -107,13 +122,19 @@ class VideoWriter:
             sample_aspect=info.sample_aspect,
             frame_rate=self._rate,
         )
-        self._partial = self._out.with_name(f".{self._out.stem}.partial{self._out.suffix.lower()}")
-        self._frames = 0
-        self._hash = hashlib.sha256()
-        self._last_pts: int | None = None
+        self._own_folder = parts is None
+        self._folder = parts or hidden_beside(self._out, ".partial")
+        self._partial = self._folder / f"whole.partial{self._out.suffix.lower()}"
+        self._parts = list(done)
+        self._on_part = on_part
+        self._encoders: list[PartEncoder] = []
+        """the one that takes pictures, and before it the one that works off its last"""
+        self._joining: FfmpegProcess | None = None
+        self._last_pts = done[-1].pts[-1] if done else None
+        if done:
+            self._settle_shift(done[0].pts[0])
         self._done = False
         self._claim()
-        self._process: FfmpegProcess | None = None
 
     def write(self, picture: YuvPicture, pts: int) -> None:
         """Append a picture; ``pts`` in the source's time base, larger than the last one.
@@ -130,18 +151,48 @@ class VideoWriter:
             raise ValueError(
                 f"VideoWriter.write: got pts {pts} after {self._last_pts}, wanted a larger one"
             )
-        if self._process is None:
-            self._start(first_pts=pts)
-        assert self._process is not None
+        if not self._parts and not self._encoders:
+            self._settle_shift(pts)
         self._last_pts = pts
-        data = picture.buffer.view(np.uint8).data
-        try:
-            self._process.write(self._nut.frame(pts - self._shift, len(data)), data)
-        except BrokenPipeError:
-            raise self._failure(self._process.wait()) from None
-        self._hash.update(struct.pack("<q", pts))
-        self._hash.update(data)
-        self._frames += 1
+        digest = hashlib.sha256(struct.pack("<q", pts))
+        digest.update(picture.buffer.view(np.uint8).data)
+        encoder = self._encoder()
+        encoder.write(picture, pts, digest.hexdigest())
+        if encoder.frames == self._cfg.part_frames:
+            encoder.finish()
+
+    def _encoder(self) -> PartEncoder:
+        """The encoder that takes the next picture."""
+        if self._encoders and self._encoders[-1].frames < self._cfg.part_frames:
+            if len(self._encoders) > 1 and self._encoders[0].ended():
+                self._complete_oldest()
+            return self._encoders[-1]
+        while len(self._encoders) > 1:  # two at a time are enough, in memory and processors
+            self._complete_oldest()
+        number = len(self._parts) + len(self._encoders)
+        self._encoders.append(
+            PartEncoder(
+                self._folder / f"{number:06d}.nut",
+                lambda path: part_arguments(
+                    path,
+                    cfg=self._cfg,
+                    color=self._color,
+                    pixels=self._shape[0] * self._shape[1],
+                ),
+                self._nut,
+                shift=self._shift,
+                out=self._out,
+            )
+        )
+        return self._encoders[-1]
+
+    def _complete_oldest(self) -> None:
+        encoder = self._encoders[0]
+        part = encoder.complete()
+        del self._encoders[0]
+        self._parts.append(part)
+        if self._on_part is not None:
+            self._on_part(part)
 
     def close(self, end_s: float | None = None) -> EncodeResult:
         """Finish the file and give it its name.
@@ -152,34 +203,45 @@ class VideoWriter:
         """
         if self._done:
             raise FfmpegError(f"{self._out}: the writer was closed before; make a new one")
-        if self._process is None:
+        if not self._encoders and not self._parts:
             self.abort()
             raise FfmpegError(f"{self._out}: no picture was written; nothing was made of it")
         try:
-            self._process.close_stdin()
-            code = self._process.wait()
-            if code != 0:
-                raise self._failure(code)
-            self._check_count()
-            if end_s is not None:
-                self._cut_at(Fraction(end_s) - self._shift_s)
+            if self._encoders:
+                self._encoders[-1].finish()
+            while self._encoders:
+                self._complete_oldest()
+            self._join(end_s)
+            if not self._times_are_right():
+                self._join(end_s, late_decoding=True)
+                self._check_times()
             self._place()
         finally:
             self.abort()
-        return EncodeResult(self._out, self._frames, list(self._notices), self._hash.hexdigest())
+        digests = b"".join(bytes.fromhex(d) for p in self._parts for d in p.digests)
+        frames = sum(p.frames for p in self._parts)
+        notices = list(self._notices)
+        return EncodeResult(self._out, frames, notices, hashlib.sha256(digests).hexdigest())
 
     def abort(self) -> None:
-        """Stop the encoder and remove what it wrote; nothing happens once closed."""
+        """Stop the encoders and remove what is unfinished; nothing happens once closed."""
         self._done = True
-        if self._process is not None:
-            self._process.close()
+        for encoder in self._encoders:
+            encoder.abort()
+        self._encoders.clear()
+        if self._joining is not None:
+            self._joining.close()
         with contextlib.suppress(OSError):
             self._partial.unlink(missing_ok=True)
+        if self._own_folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """End the encoder at once; safe from any thread. `write` or `close` then raise."""
-        if self._process is not None:
-            self._process.kill()
+        """End the encoders at once; safe from any thread. `write` or `close` then raise."""
+        for encoder in list(self._encoders):
+            encoder.kill()
+        if self._joining is not None:
+            self._joining.kill()
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -229,6 +291,9 @@ class VideoWriter:
         """Make the temporary file: a folder that can't be written to is found out now."""
         try:
             self._partial.unlink(missing_ok=True)
+            if self._own_folder:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder.mkdir()
             self._partial.touch()
         except OSError as error:
             raise OutputError(
@@ -236,64 +301,60 @@ class VideoWriter:
                 "folder exists, has room and may be written to"
             ) from None
 
-    def _start(self, first_pts: int) -> None:
+    def _settle_shift(self, first_pts: int) -> None:
         if first_pts < self._shift:
             # A frame before the announced start: files can't begin below 0.
             self._shift = first_pts
             self._shift_s = first_pts * self._info.time_base
-        self._process = FfmpegProcess(lambda _: self._arguments(), stdin=True)
-        try:
-            self._process.write(self._nut.header())
-        except BrokenPipeError:
-            raise self._failure(self._process.wait()) from None
 
-    def _arguments(self) -> list[str]:
-        return encode_arguments(
+    def _join(self, end_s: float | None, *, late_decoding: bool = False) -> None:
+        """Copy the parts and the source's streams into the container."""
+        last = self._parts[-1].pts[-1] - self._shift
+        tb = self._info.time_base
+        end = None if end_s is None else max(Fraction(end_s) - self._shift_s, (last + 1) * tb)
+        arguments = join_arguments(
             self._partial,
             info=self._info,
             container=self._container,
             cfg=self._cfg,
-            pixels=self._shape[0] * self._shape[1],
             color=self._color,
             plans=self._plans if self._with_streams else None,
             window=self._window,
             shift_s=self._shift_s,
             rate=self._rate,
+            part_base=read_time_base(self._folder / self._parts[0].name),
+            end_s=end,
             free_titles=self._free_titles,
             comment=self._comment,
+            late_decoding=late_decoding,
         )
+        process = self._joining = FfmpegProcess(lambda _: arguments, stdin=True)
+        try:
+            for data in joined(self._folder, self._parts):
+                process.write(data)
+        except BrokenPipeError:
+            raise failure(self._out, process.wait(), process) from None
+        process.close_stdin()
+        if (code := process.wait()) != 0:
+            raise failure(self._out, code, process)
 
-    def _check_count(self) -> None:
-        """Frames out == frames in, by the encoder's own count."""
-        assert self._process is not None
-        counts = [m for line in self._process.tail if (m := re.match(r"frame=\s*(\d+)", line))]
-        if counts and int(counts[-1].group(1)) != self._frames:
+    def _check_times(self) -> None:
+        if not self._times_are_right():
             raise FfmpegError(
-                f"{self._out}: the encoder wrote {counts[-1].group(1)} of {self._frames} pictures; "
-                "please report this with the file's details"
+                f"{self._out}: pictures came out at other times than they went in; nothing was "
+                "kept, please report this with the file's details"
             )
 
-    def _cut_at(self, end_s: Fraction) -> None:
-        """Copy the finished file without what lies beyond ``end_s`` (output time)."""
-        assert self._last_pts is not None
+    def _times_are_right(self) -> bool:
+        """Every picture's time in the finished file, by its packets, against what was asked."""
+        scan = scan_packets(self._partial, 0, self._container.muxer)
         tb = self._info.time_base
-        end = max(end_s, (self._last_pts - self._shift + 1) * tb)
-        whole = self._partial.with_name(f".{self._out.stem}.partial2{self._partial.suffix}")
-        arguments = cut_arguments(
-            self._partial,
-            whole,
-            container=self._container,
-            time_base=tb,
-            end_s=float(end),
-            free_titles=self._free_titles,
-        )
-        try:
-            code, process = run_ffmpeg(lambda _: arguments)
-            if code != 0:
-                raise self._failure(code, process)
-            whole.replace(self._partial)
-        finally:
-            whole.unlink(missing_ok=True)
+        wanted = np.concatenate([np.array(p.pts, np.int64) for p in self._parts]) - self._shift
+        ratio = tb / scan.time_base
+        got = scan.pts * ratio.denominator
+        aim = wanted * ratio.numerator
+        # a container with coarser ticks (Matroska's milliseconds) rounds to the nearest
+        return len(got) == len(aim) and not np.any(2 * np.abs(got - aim) > ratio.denominator)
 
     def _place(self) -> None:
         """Sync the finished file and give it its name."""
@@ -301,39 +362,9 @@ class VideoWriter:
             with self._partial.open("rb+") as file:
                 os.fsync(file.fileno())
             self._partial.replace(self._out)
-            folder = os.open(self._out.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._out.parent)
         except OSError as error:
             raise OutputError(
                 f"{self._out}: cannot be placed ({error.strerror or error}); "
                 "check the folder's room and rights"
             ) from None
-
-    def _failure(self, code: int, process: FfmpegProcess | None = None) -> Exception:
-        """The error that an exit code and ffmpeg's last words stand for."""
-        process = process or self._process
-        assert process is not None
-        text = " ".join(process.tail)
-        for words, remedy in _CAUSES.items():
-            if words in text:
-                return OutputError(f"{self._out}: cannot be written ({words}); {remedy}")
-        if was_killed(code):
-            return FfmpegError(
-                f"{self._out}: the encoder was killed ({describe_exit(code)}); run it again, "
-                "and look for lack of memory if it happens twice"
-            )
-        return FfmpegError(
-            f"{self._out}: the encoder failed ({describe_exit(code)}): {process.last_words()}"
-        )
-
-
-_CAUSES = {
-    "No space left on device": "free some room or choose another disk",
-    "Disk quota exceeded": "free some room or choose another disk",
-    "Permission denied": "choose a folder you may write to",
-    "Read-only file system": "choose a folder you may write to",
-    "File too large": "choose a file system that takes larger files",
-}

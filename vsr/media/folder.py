@@ -93,6 +93,8 @@ class FolderReader:
         cfg: DecodeConfig | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
+        first: int = 0,
+        end: int | None = None,
     ) -> None:
         if scale < 1:
             raise ValueError(f"FolderReader.scale: got {scale}, wanted 1 or more")
@@ -115,11 +117,13 @@ class FolderReader:
         self._thinned = not keep.all()
         self._pictures = [(n, p) for (n, p), k in zip(pictures, keep, strict=True) if k]
         self._skipped = 0
+        self._canvas_from, self._stop_at = first, end
 
     @property
     def expected_frames(self) -> int:
         """Number of pictures that will be handed out if all can be read."""
-        return len(self._pictures)
+        count = len(self._pictures)
+        return count if self._stop_at is None else min(count, self._stop_at)
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -137,7 +141,7 @@ class FolderReader:
         """The frames; raises InputError where not one picture can be read."""
         info, report = self.info, self.report
         for number, path in self._pictures:
-            if self._closed:
+            if self._closed or report.frames_kept == self._stop_at:
                 return
             rgb = self._read(path)
             if rgb is None:
@@ -146,7 +150,9 @@ class FolderReader:
             report.frames_decoded += 1
             report.frames_kept += 1
             report.last_seconds = float(pts * info.time_base)
-            yield Frame(report.frames_kept - 1, pts, info.time_base, rgb, self._upscaled(rgb))
+            index = report.frames_kept - 1
+            canvas = self._upscaled(rgb) if index >= self._canvas_from else None
+            yield Frame(index, pts, info.time_base, rgb, canvas)
         if self._skipped > _MOST_NOTICES:
             report.notices.append(f"{self._skipped} pictures were skipped in all")
         if not report.frames_kept:

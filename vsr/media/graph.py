@@ -45,13 +45,15 @@ def decode_arguments(
     canvas: PixelFormat | None,
     seek_s: float | None = None,
     raster: tuple[int, int] | None = None,
+    canvas_from: int | None = None,
     hwaccel: str | None = None,
 ) -> list[str]:
     """ffmpeg's arguments to decode ``info``'s picture stream into the pipes.
 
     seek_s: decode from the keyframe at or before this second on, in the source's own
-    timestamps; None for all. raster: only frames with pts = origin + k * period.
-    hwaccel: device that decodes, by ffmpeg's name; it falls back on the processor by itself.
+    timestamps; None for all. raster: only frames with pts = origin + k * period. canvas_from:
+    frames with a smaller pts have no canvas. hwaccel: device that decodes, by ffmpeg's name;
+    it falls back on the processor by itself.
     """
     options: dict[str, object] = {"copyts": None, **SAFE_INPUT}
     if seek_s is not None:
@@ -81,7 +83,10 @@ def decode_arguments(
         _output(_to_rgb(branches[1], info, rgb_source), fds.rgb, "rawvideo"),
     ]
     if canvas is not None and fds.canvas is not None:
-        upscaled = _to_canvas(branches[2], info, rgb_source, scale, canvas)
+        late = branches[2]
+        if canvas_from is not None:
+            late = late.filter("select", f"gte(pts,{canvas_from})")
+        upscaled = _to_canvas(late, info, rgb_source, scale, canvas)
         outputs.append(_output(upscaled, fds.canvas, "rawvideo"))
     merged = ffmpeg.merge_outputs(*outputs)
     return merged.global_args("-loglevel", "level+warning").get_args()

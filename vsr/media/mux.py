@@ -1,4 +1,5 @@
-"""Arguments of the encoding ffmpeg: pictures from stdin, all else from the source."""
+"""Arguments of the encoding and of the joining ffmpeg: pictures from stdin, all else from the
+source."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import ffmpeg
 
 from vsr.core.color import ColorSpec
 from vsr.core.video import VideoInfo
-from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter
+from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter, tag_options
 from vsr.media.containers import Container, StreamPlan
 from vsr.media.lookahead import limit_lookahead
 from vsr.media.process import SAFE_INPUT
@@ -20,63 +21,94 @@ from vsr.media.timeline import first_tick
 _NO_STREAM = "99999?"
 """maps nothing, yet makes the source an input that metadata and chapters are taken from"""
 
+_MOST_DELAY = 16
+"""pictures that any of the codecs may hold back to put them in order"""
+
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """an mp4's description of itself, which would be a lie in another file"""
 
 
-def encode_arguments(
+def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec, pixels: int) -> list[str]:
+    """ffmpeg's arguments to encode the raw NUT stream on stdin into ``out``, a NUT file too.
+
+    pixels: of a picture.
+    """
+    options: dict[str, object] = {
+        "format": "nut",
+        "fps_mode": "passthrough",
+        "enc_time_base": "demux",
+        "fflags": "bitexact",  # no program names in a file that may be hashed
+        "avoid_negative_ts": "disabled",  # B-frames' decoding times would move the first part
+        **encoder_options(cfg),
+    }
+    limit_lookahead(options, cfg, pixels)
+    if tags := tag_filter(color):
+        options["vf"] = tags
+    pictures = ffmpeg.input(
+        "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
+        thread_queue_size=2, **SAFE_INPUT,
+    )  # fmt: skip
+    output = ffmpeg.output(pictures["v:0"], f"file:{out.absolute()}", **options)
+    log = ("-loglevel", "level+warning", "-stats", "-stats_period", "3600")
+    return output.overwrite_output().global_args(*log).get_args()
+
+
+def join_arguments(
     out: Path,
     *,
     info: VideoInfo,
     container: Container,
     cfg: EncodeConfig,
-    pixels: int,
     color: ColorSpec,
     plans: Sequence[StreamPlan] | None,
     window: tuple[float | None, float | None],
     shift_s: Fraction,
     rate: Fraction | None,
+    part_base: Fraction,
+    end_s: Fraction | None = None,
     free_titles: bool = False,
     comment: str | None = None,
+    late_decoding: bool = False,
 ) -> list[str]:
-    """ffmpeg's arguments to encode the NUT stream on stdin into ``out``.
+    """ffmpeg's arguments to copy the joined parts on stdin into ``out``, the source beside them.
 
-    pixels: of a picture.
     plans: what happens to the source's streams; None: neither streams nor metadata of it.
     window: (start, end) in the source's own seconds. shift_s: taken off its timestamps.
-    rate: nominal frames per second of the pictures. free_titles: write metadata under its
-    own names into mp4 and mov. comment: the file's comment; None: the source's.
+    rate: nominal frames per second of the pictures. part_base: time base of the parts. end_s:
+    nothing of any stream from this second of the output on. free_titles: write metadata under
+    its own names into mp4 and mov. comment: the file's comment; None: the source's.
+    late_decoding: see `_packet_times`.
     """
-    pictures = ffmpeg.input(
-        "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
-        thread_queue_size=2, **SAFE_INPUT,
-    )  # fmt: skip
+    pictures = ffmpeg.input("pipe:0", format="nut", copyts=None, fpsprobesize=0, **SAFE_INPUT)
     streams = [pictures["v:0"]]
     options: dict[str, object] = {
         "format": container.muxer,
-        "fps_mode": "passthrough",
-        "enc_time_base": "demux",
+        "c:v:0": "copy",
         "max_muxing_queue_size": 1 << 16,
         # Naming one stream's disposition makes ffmpeg keep the others as they were.
         "disposition:0": "default",
-        **encoder_options(cfg, mov=container.is_mov),
+        **{f"{name}:v:0": value for name, value in tag_options(color).items()},
     }
-    if tags := tag_filter(color):
-        options["vf"] = tags
     if container.is_mov:
-        options["video_track_timescale"] = info.time_base.denominator
+        base = part_base if late_decoding else info.time_base
+        options["video_track_timescale"] = base.denominator
+        if cfg.codec == "hevc":
+            options["tag:v:0"] = "hvc1"  # Apple's players know no other
         if free_titles:
             options["movflags"] = "use_metadata_tags"
-    limit_lookahead(options, cfg, pixels)
     if window[0] is not None:
         # Copied sound begins at the keyframe before the window; muxers would move everything
         # on to make room for it.
         options["copypriorss"] = 0
     if window[1] is not None:
-        end = first_tick(window[1], info.time_base) * info.time_base
-        options["to"] = f"{float(end - shift_s):.6f}"
+        end = first_tick(window[1], info.time_base) * info.time_base - shift_s
+        end_s = end if end_s is None else min(end, end_s)
+    if end_s is not None:
+        options["to"] = f"{float(end_s):.6f}"
+    duration = None
     if window == (None, None):
-        options |= _end_on_time(info, rate, shift_s)
+        duration = _end_on_time(info, rate, shift_s, part_base)
+    options |= _packet_times(duration, late_decoding)
     if plans is not None:
         source = _source(info, window, shift_s)
         kept = [p for p in plans if p.action != "drop"]
@@ -84,8 +116,7 @@ def encode_arguments(
         options |= _stream_options(info, kept)
     target = f"file:{out.absolute()}"
     output = ffmpeg.output(*streams, target, **options)
-    log = ("-loglevel", "level+warning", "-stats", "-stats_period", "3600")
-    arguments = output.overwrite_output().global_args(*log).get_args()
+    arguments = output.overwrite_output().global_args("-loglevel", "level+warning").get_args()
     titles: dict[str, str] = dict.fromkeys(_BRANDS, "") if plans is not None else {}
     if comment is not None:
         titles["comment"] = comment
@@ -95,23 +126,42 @@ def encode_arguments(
     return arguments
 
 
-def _end_on_time(info: VideoInfo, rate: Fraction | None, shift_s: Fraction) -> dict[str, str]:
-    """The bitstream filter that gives the last picture the source's last duration.
+def _end_on_time(
+    info: VideoInfo, rate: Fraction | None, shift_s: Fraction, part_base: Fraction
+) -> str | None:
+    """A packet's duration, so that the last picture gets the source's last one.
 
     Raw pictures arrive without durations, so ffmpeg ends the file one average frame after
     the last timestamp: with a variable rate the picture would end before or after the sound.
     """
     if info.last_pts is None or info.start_pts is None or info.duration_s is None:
-        return {}
+        return None
     shift = round(shift_s / info.time_base)
     end = info.start_pts + round(Fraction(info.duration_s) / info.time_base) - shift
     last = info.last_pts - shift
     if rate is not None:
         # After thinning the last picture kept may be the last but one of the source.
         last = min(last, end - int(Fraction(3, 2) / rate / info.time_base))
-    # pts and dts are named because setts would otherwise make them equal, B-frames or not.
+    # The filter counts in the parts' time base, whose ticks are a fraction of the source's.
+    last, end = (t * info.time_base // part_base for t in (last, end))
     at_end = f"gte(PTS\\,{last})*lt(PTS\\,{end})"
-    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration=if({at_end}\\,{end}-PTS\\,DURATION)"}
+    return f"if({at_end}\\,{end}-PTS\\,DURATION)"
+
+
+def _packet_times(duration: str | None, late_decoding: bool) -> dict[str, str]:
+    """The bitstream filter that sets packets' durations and decoding times.
+
+    Parts hold no decoding times, so ffmpeg puts those before the first picture's own at the
+    nominal rate's distance. Where the first pictures lie closer together than that, mp4's
+    writer takes the smallest delay that it sees for the file's, and moves everything. With
+    ``late_decoding`` they lie a few ticks before the first picture instead, closer than any
+    two pictures.
+    """
+    if duration is None and not late_decoding:
+        return {}
+    # pts and dts are named because setts would otherwise make them equal, B-frames or not.
+    dts = f"if(lt(DTS\\,STARTPTS)\\,STARTPTS-{_MOST_DELAY}+N\\,DTS)" if late_decoding else "DTS"
+    return {"bsf:v:0": f"setts=pts=PTS:dts={dts}:duration={duration or 'DURATION'}"}
 
 
 def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction) -> Any:
@@ -137,23 +187,3 @@ def _stream_options(info: VideoInfo, kept: Sequence[StreamPlan]) -> dict[str, ob
         if plan.stream.attached_picture:
             options[f"disposition:{number}"] = "attached_pic"
     return options
-
-
-def cut_arguments(
-    whole: Path,
-    out: Path,
-    *,
-    container: Container,
-    time_base: Fraction,
-    end_s: float,
-    free_titles: bool = False,
-) -> list[str]:
-    """ffmpeg's arguments to copy a finished file without what lies at or after ``end_s``."""
-    options: dict[str, object] = {"format": container.muxer, "codec": "copy", "map": "0"}
-    if container.is_mov:
-        options["video_track_timescale"] = time_base.denominator
-        if free_titles:
-            options["movflags"] = "use_metadata_tags"
-    source = ffmpeg.input(f"file:{whole.absolute()}", copyts=None, **SAFE_INPUT)
-    output = ffmpeg.output(source, f"file:{out.absolute()}", to=f"{end_s:.6f}", **options)
-    return output.overwrite_output().global_args("-loglevel", "level+warning").get_args()

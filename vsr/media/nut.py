@@ -10,15 +10,18 @@ containers note thousands of frames per second.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 from vsr.core.color import PixelFormat
+from vsr.core.errors import DataError
 
 _ID = b"nut/multimedia container\x00"
 _MAIN = struct.pack(">Q", 0x4E4D7A561F5F04AD)
 _STREAM = struct.pack(">Q", 0x4E5311405BF2F9DB)
 _INFO = struct.pack(">Q", 0x4E49AB68B596BA78)
-_SYNCPOINT = struct.pack(">Q", 0x4E4BE4ADEECA4569)
+SYNCPOINT = struct.pack(">Q", 0x4E4BE4ADEECA4569)
 
 _MAX_DISTANCE = 65536
 _MSB_PTS_SHIFT = 7
@@ -60,6 +63,7 @@ class NutMuxer:
 
     def header(self) -> bytes:
         """File id, main header, stream header and, where known, the frame rate."""
+        self._begun = False
         parts = [_ID, _packet(_MAIN, self._main()), _packet(_STREAM, self._stream())]
         if self._rate is not None:
             rate = f"{self._rate.numerator}/{self._rate.denominator}".encode()
@@ -73,7 +77,7 @@ class NutMuxer:
         if pts < 0:
             raise ValueError(f"NutMuxer.frame: got pts {pts}, wanted 0 or more; shift the stream")
         first, self._begun = not self._begun, True
-        syncpoint = _packet(_SYNCPOINT, _v(pts) + _v(0)) if first else b""
+        syncpoint = _packet(SYNCPOINT, _v(pts) + _v(0)) if first else b""
         head = b"\x00" + _v(pts + (1 << _MSB_PTS_SHIFT)) + _v(size)
         return syncpoint + head + _crc(head)
 
@@ -117,6 +121,38 @@ class NutMuxer:
                 _v(0),  # colour space: tagged by the encoder's filter
             )
         )
+
+
+def read_time_base(path: Path) -> Fraction:
+    """Time base of the first stream of a NUT file. Raises DataError where it is none.
+
+    ffmpeg refines the time base it is given, so that coarse ones become multiples.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head.startswith(_ID + _MAIN):
+        raise DataError(f"{path}: is no NUT file; use --restart")
+    numbers = _numbers(head[len(_ID) + len(_MAIN) :])
+    try:
+        if next(numbers) > 4096:  # the header's length; a long one has a checksum of its own
+            raise DataError(f"{path}: has an odd header; use --restart")
+        version, _streams, _distance, _count, numerator, denominator = (
+            next(numbers) for _ in range(6)
+        )
+    except StopIteration:
+        raise DataError(f"{path}: is damaged; use --restart") from None
+    if version != 3 or numerator < 1 or denominator < 1:
+        raise DataError(f"{path}: is NUT of version {version}, wanted 3; use --restart")
+    return Fraction(numerator, denominator)
+
+
+def _numbers(data: bytes) -> Iterator[int]:
+    value = 0
+    for byte in data:
+        value = value << 7 | byte & 0x7F
+        if not byte & 0x80:
+            yield value
+            value = 0
 
 
 def _packet(startcode: bytes, body: bytes) -> bytes:

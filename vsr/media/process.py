@@ -25,6 +25,7 @@ from pathlib import Path
 
 from vsr.core.errors import FfmpegError
 from vsr.media.binary import ffmpeg_exe, require_ffmpeg
+from vsr.media.stall import StallWatch
 
 _TAIL_LINES = 40
 _LINE_LIMIT = 600
@@ -145,15 +146,17 @@ class FfmpegProcess:
     def wait(self, timeout_s: float | None = None) -> int:
         """Exit code (negative: the signal that killed it), once the process has ended.
 
-        Raises TimeoutError where it still runs after ``timeout_s``.
+        Raises TimeoutError where it still runs after ``timeout_s``, FfmpegError where it hangs.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        watch = StallWatch(self.pid)
         while self._stderr is not None and self._popen.poll() is None:
             poller = select.poll()
             poller.register(self._stderr, select.POLLIN)
             if poller.poll(50):
                 self._drain()
             self._heed_signals()
+            watch.waited(0.05)
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"ffmpeg still runs after {timeout_s} s")
         try:
@@ -163,6 +166,12 @@ class FfmpegProcess:
             raise TimeoutError(f"ffmpeg still runs after {timeout_s} s") from None
         self._drain()
         return code
+
+    def poll(self) -> int | None:
+        """Exit code where the process has ended, None where it runs; never waits."""
+        self._drain()
+        self._heed_signals()
+        return self._popen.poll()
 
     def kill(self) -> None:
         """End the process at once (SIGKILL); safe from any thread, and more than once."""
@@ -198,7 +207,8 @@ class FfmpegProcess:
         return condense(self.tail)
 
     def _wait_for(self, fd: int, event: int) -> None:
-        """Block until ``fd`` is ready, emptying stderr meanwhile."""
+        """Block until ``fd`` is ready, emptying stderr. Raises FfmpegError if ffmpeg hangs."""
+        watch = StallWatch(self.pid)
         poller = select.poll()
         poller.register(fd, event)
         if self._stderr is not None:
@@ -212,6 +222,8 @@ class FfmpegProcess:
                     return  # ffmpeg is gone; the next read or write says so
             if fd in ready:
                 return
+            if not ready:
+                watch.waited(_LOOK_EVERY_S)
 
     def _heed_signals(self) -> None:
         """End the process if somebody asked it to end.

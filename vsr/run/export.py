@@ -17,6 +17,7 @@ import numpy as np
 
 from vsr.core.color import PixelFormat
 from vsr.core.errors import InputError, OutputError, UsageError
+from vsr.core.names import hidden_beside
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.types import FaceCrop, Frame, FrameCrops, YuvPicture
 from vsr.core.video import VideoInfo
@@ -160,7 +161,9 @@ class _Folder:
         self._size = info.width * scale, info.height * scale
         self._bicubic = InterpolationUpscaler("bicubic", scale)
         self._watermark = watermark_of(recipe, *self._size)
-        self._path = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial", dir=out.parent))
+        self._path = Path(
+            tempfile.mkdtemp(prefix=hidden_beside(out, ".partial").name, dir=out.parent)
+        )
         self._path.chmod(0o755)
         self._exact: VideoWriter | None = None
         if canvas is not None:

@@ -67,12 +67,15 @@ def path_from(folder: Path, path: Path) -> str:
         return str(path.resolve())
 
 
-def source_entry(info: VideoInfo, folder: Path) -> dict[str, Any]:
-    """What a record in ``folder`` says of a source: where it lies as seen from there, its hash."""
+def source_entry(info: VideoInfo, folder: Path, sha256: str | None = None) -> dict[str, Any]:
+    """What a record in ``folder`` says of a source: where it lies as seen from there, its hash.
+
+    sha256: the hash, where it is known already.
+    """
     return {
         "name": info.path.name,
         "path": path_from(folder, info.path),
-        "sha256": source_hash(info.path),
+        "sha256": sha256 or source_hash(info.path),
         "width": info.width,
         "height": info.height,
         "time_base": str(info.time_base),
@@ -125,17 +128,19 @@ class Manifest:
         report: DecodeReport,
         stages: list[StageStats],
         seconds: float,
+        source_sha256: str | None = None,
         first_frame_s: float | None = None,
     ) -> Manifest:
         """Gather the record of a finished run; hashes source and outputs.
 
         out: what the run was told to write, which the manifest will lie beside.
+        source_sha256: of the source, where it is known already.
         """
         settings = recipe.to_dict()
         return Manifest(
             vsr=vsr.__version__,
             versions=versions(),
-            source=source_entry(source, manifest_path(out).parent),
+            source=source_entry(source, manifest_path(out).parent, source_sha256),
             outputs=[output_entry(r) for r in outputs],
             recipe=settings,
             recipe_sha256=recipe_hash(settings),

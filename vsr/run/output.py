@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from vsr.core.errors import InputError, OutputError
+from vsr.core.names import NAME_BYTES, hidden_beside
 
 
 def manifest_path(out: Path) -> Path:
@@ -26,6 +27,11 @@ def claim(source: Path, out: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{out}: output and input are the same file; choose another name with -o")
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
+    if len(os.fsencode(out.name)) + len(".json") > NAME_BYTES:
+        raise OutputError(
+            f"{out}: its name has {len(os.fsencode(out.name))} bytes, wanted at most "
+            f"{NAME_BYTES - len('.json')}, with room for its manifest; choose a shorter one"
+        )
     parent = out.parent
     if not parent.exists():
         raise OutputError(f"{out}: the folder {parent} does not exist; create it first")
@@ -67,7 +73,7 @@ def check_writable(folder: Path) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a small text file under a temporary name, sync it and rename it into place."""
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = hidden_beside(path, ".partial")
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)

@@ -94,7 +94,9 @@ def rerun(
     recipe = recorded_recipe(values, path)
     found = find_source(values["source"], path.parent, source)
     with _room(path, values, out) as target:
-        again = restore(found, target, recipe, overwrite=overwrite, progress=progress)
+        again = restore(
+            found, target, recipe, overwrite=overwrite, progress=progress, journal=False
+        )
         pairs = zip(values["outputs"], again.outputs, strict=False)
         folder = target if target.is_dir() else target.parent
         outputs = tuple(_compare(old, path.parent, new, folder) for old, new in pairs)

@@ -6,22 +6,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.core.color import PixelFormat
+from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
+from vsr.faces.detections import DetectionRecord
 from vsr.faces.paste import verify
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
 from vsr.models.registry import resolve_model
 from vsr.models.upscale import Upscaler, load_upscaler, upscale
 from vsr.run.flow import Flow
+from vsr.run.journal import Journal, Judge, header_of, locked
 from vsr.run.manifest import Manifest
 from vsr.run.output import claim
 from vsr.run.recipe import Recipe
 from vsr.run.sinks import canvas_format, open_sink
-from vsr.run.source import Source, open_source, probe_source
+from vsr.run.source import Source, open_source, probe_source, source_hash
+from vsr.run.stretch import Stretch, by_segment
 
 _QUEUE_BYTES = 48 << 20
 """room of one queue; a frame of 800x600 with its canvas takes 4 MB"""
@@ -38,6 +42,8 @@ def restore(
     find: FaceFinder | None = None,
     upscaler: Upscaler | None = None,
     overwrite: bool = False,
+    journal: bool = True,
+    restart: bool = False,
     progress: ProgressHook = silent,
 ) -> Manifest:
     """Super-resolve the faces of ``source`` and write ``out`` and its manifest beside it.
@@ -47,25 +53,62 @@ def restore(
     the face videos are named after).
     find: where the faces are, instead of detector and tracker.
     upscaler: one that is loaded already; None: the recipe's.
+    journal: keep what is finished beside ``out`` until all is, and go on with what lies there
+    (see `vsr.run.journal`); not for face videos, nor where ``find`` is given.
+    restart: begin anew, whatever lies there.
     Returns what was done. A source that breaks off is written as far as it goes and
     noted in ``Manifest.broken_at_s``.
     Raises VsrError; then nothing stands under the output's name.
     """
-    started = time.perf_counter()
     claim(source, out, overwrite=overwrite)
     info = probe_source(source, recipe.decode)
-    scale = recipe.upscale.scale
-    resolve_model(recipe.upscale.model, scale)  # a wrong name is told before anything is loaded
-    finder = find or face_finder(recipe)
+    resolve_model(recipe.upscale.model, recipe.upscale.scale)  # a wrong name is told at once
+    with locked(out) as folder:
+        if not journal or find is not None or recipe.output != "frame":
+            return _restore(info, out, recipe, find, upscaler, progress)
+        sha256 = source_hash(source)
+        header = header_of(recipe, sha256)
+        kept = Journal(folder, out, header, recipe.encode.part_frames, restart=restart)
+        try:
+            manifest = _restore(info, out, recipe, find, upscaler, progress, kept, sha256)
+            kept.remove()
+        finally:
+            kept.close()
+    return manifest
+
+
+def _restore(
+    info: VideoInfo,
+    out: Path,
+    recipe: Recipe,
+    find: FaceFinder | None,
+    upscaler: Upscaler | None,
+    progress: ProgressHook,
+    journal: Journal | None = None,
+    source_sha256: str | None = None,
+) -> Manifest:
+    """The flow itself; with a journal from the first frame on that is not finished."""
+    started = time.perf_counter()
+    scale, canvas = recipe.upscale.scale, canvas_format(info, recipe)
+    first = journal.first if journal else 0
+    stretch = Stretch(first=first, segment_frames=recipe.encode.part_frames)
+    finder = find or face_finder(
+        recipe,
+        frame_bytes=frame_bytes(info, canvas, scale),
+        record=journal.record if journal else None,
+    )
     log = TrackLog()
-    frames_written = faces = 0
+    reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode, first=first)
+    frames_written, faces = first, journal.faces if journal else 0
     first_frame_s: float | None = None
-    canvas = canvas_format(info, recipe)
-    reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode)
-    with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate) as sink:
-        followed = followed_faces(flow, reader, finder, log)
+    if first:
+        progress(Progress(RESUMING, first, reader.expected_frames, faces))
+    with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate, journal) as sink:
+        followed = followed_faces(flow, reader, finder, log, stretch)
         upscaler = upscaler or load_upscaler(recipe.upscale)  # while the first frames are decoded
-        for count in sink.run(super_resolved(flow, followed, upscaler, recipe, info, log)):
+        judge = journal.judged if journal else None
+        sharp = super_resolved(flow, followed, upscaler, recipe, info, log, stretch, judge)
+        for count in sink.run(sharp):
             first_frame_s = first_frame_s or time.perf_counter() - started
             frames_written += 1
             faces += count
@@ -84,18 +127,24 @@ def restore(
         report=reader.report,
         stages=flow.stats,
         first_frame_s=first_frame_s,
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started + (journal.seconds if journal else 0.0),
+        source_sha256=source_sha256,
     ).write(out)
 
 
 def followed_faces(
-    flow: Flow, reader: Source, find: FaceFinder, log: TrackLog
+    flow: Flow,
+    reader: Source,
+    find: FaceFinder,
+    log: TrackLog,
+    stretch: Stretch | None = None,
 ) -> Iterator[FrameFaces]:
     """Decode and find faces, each in its thread, which begin at once."""
     room = _room(reader.info)
     flow.on_stop(reader.close)
     frames = flow.stage("decode", reader, room)
-    return flow.stage("faces", log.faces(find(frames)), room)
+    found = (stretch or Stretch()).before_end(find(frames))
+    return flow.stage("faces", log.faces(found), room)
 
 
 def super_resolved(
@@ -105,21 +154,65 @@ def super_resolved(
     recipe: Recipe,
     info: VideoInfo,
     log: TrackLog,
+    stretch: Stretch | None = None,
+    judge: Judge | None = None,
 ) -> Iterator[FrameCrops]:
-    """Cut the faces out, super-resolve them in a thread, and judge each against its evidence."""
-    cut = crop(followed, recipe.crop)
-    sharp = flow.stage("upscale", upscale(cut, upscaler, recipe.upscale), _room(info))
+    """Cut the faces out, super-resolve them in a thread, and judge each against its evidence.
+
+    judge: tells of frames before the stretch what became of their crops, for the log.
+    """
+    stretch = stretch or Stretch(segment_frames=recipe.encode.part_frames)
+
+    def known(items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
+        for item in items:
+            if judge is not None and item.frame.index < stretch.first:
+                log.note(judge(item))
+            yield item
+
+    cut = stretch.inside(known(crop(followed, recipe.crop)))
+    sharp = by_segment(
+        cut, stretch.segment_frames, lambda part: upscale(part, upscaler, recipe.upscale)
+    )
+    sharp = flow.stage("upscale", sharp, _room(info))
     return log.crops(verify(sharp, recipe.upscale.scale, recipe.paste))
 
 
-def face_finder(recipe: Recipe) -> FaceFinder:
-    """The stage that finds and follows faces as a recipe says; loads its detector."""
+def face_finder(
+    recipe: Recipe,
+    *,
+    segment_frames: int | None = None,
+    frame_bytes: int = 0,
+    record: DetectionRecord | None = None,
+) -> FaceFinder:
+    """The stage that finds and follows faces as a recipe says; loads its detector.
+
+    record: detections of earlier frames, which are taken from there, and into which those of
+    later ones are written. frame_bytes: see `vsr.faces.track.track`. segment_frames: see
+    `Stretch`; None: the recipe's parts.
+    """
+    length = segment_frames or recipe.encode.part_frames
     detector = make_detector(recipe.detect)
 
     def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
-        return track(detect(frames, detector, recipe.detect), recipe.track)
+        def stage(part: Iterable[Frame]) -> Iterator[FrameFaces]:
+            return detect(part, detector, recipe.detect)
+
+        if record is None:
+            found = by_segment(frames, length, stage)
+        else:
+            found = record.detect(frames, length, stage)
+        return track(found, recipe.track, frame_bytes=frame_bytes)
 
     return find
+
+
+def frame_bytes(info: VideoInfo, canvas: PixelFormat | None, scale: int) -> int:
+    """Memory of a frame with its canvas, also where the reader leaves the canvas out."""
+    rgb = info.width * info.height * 3 * (2 if info.bit_depth > 8 else 1)
+    if canvas is None:
+        return rgb
+    samples = canvas.samples(info.width * scale, info.height * scale)
+    return rgb + samples * (2 if canvas.bit_depth > 8 else 1)
 
 
 def _room(info: VideoInfo) -> int:

@@ -13,6 +13,7 @@ from typing import Protocol
 import vsr
 from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
 from vsr.core.errors import InputError, OutputError
+from vsr.core.names import hidden_beside
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
@@ -21,6 +22,7 @@ from vsr.media.convert import from_rgb
 from vsr.media.encode import CONTAINERS, EncodeResult, VideoWriter, choose_format
 from vsr.media.watermark import Watermark
 from vsr.models.registry import resolve_model
+from vsr.run.journal import Journal
 from vsr.run.recipe import Recipe
 from vsr.run.source import is_folder
 
@@ -74,22 +76,34 @@ def _model_of(recipe: Recipe) -> tuple[str, str]:
 
 
 def open_sink(
-    out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None = None
+    out: Path,
+    info: VideoInfo,
+    recipe: Recipe,
+    frame_rate: Fraction | None = None,
+    journal: Journal | None = None,
 ) -> Sink:
     """The sink of a recipe; raises at once what would otherwise fail at the end.
 
     frame_rate: nominal rate of the frames that will come, where it is not the source's.
+    journal: keeps the finished parts of a video; face videos have none.
     """
-    kind = VideoSink if recipe.output == "frame" else FaceSink
-    return kind(out, info, recipe, frame_rate)
+    if recipe.output == "frame":
+        return VideoSink(out, info, recipe, frame_rate, journal)
+    return FaceSink(out, info, recipe, frame_rate)
 
 
 class VideoSink:
     """The whole picture with the faces pasted back."""
 
     def __init__(
-        self, out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None
+        self,
+        out: Path,
+        info: VideoInfo,
+        recipe: Recipe,
+        frame_rate: Fraction | None,
+        journal: Journal | None = None,
     ) -> None:
+        self._journal = journal
         self._scale = recipe.upscale.scale
         self._cfg = recipe.paste
         self._encode = recipe.encode
@@ -106,6 +120,9 @@ class VideoSink:
             with_streams=not is_folder(info),
             frame_rate=frame_rate,
             tag=tag_of(recipe),
+            parts=journal.folder if journal else None,
+            done=journal.parts if journal else (),
+            on_part=journal.add if journal else None,
         )
 
     def __enter__(self) -> VideoSink:
@@ -116,6 +133,8 @@ class VideoSink:
 
     def run(self, items: Iterable[FrameCrops]) -> Iterator[int]:
         """Paste and encode each frame."""
+        if self._journal is not None:
+            items = self._journal.note(items)
         counts: list[int] = []
 
         def counted() -> Iterator[FrameCrops]:
@@ -158,7 +177,9 @@ class FaceSink:
         self._watermarks: dict[int, Watermark | None] = {}
         self._done: list[EncodeResult] = []
         self._seen: dict[int, int] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial", dir=out.parent))
+        self._folder = Path(
+            tempfile.mkdtemp(prefix=hidden_beside(out, ".partial").name, dir=out.parent)
+        )
         self._folder.chmod(0o755)
 
     def __enter__(self) -> FaceSink:

@@ -70,17 +70,29 @@ def open_source(
     cfg: DecodeConfig | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    first: int = 0,
+    end: int | None = None,
 ) -> Source:
     """A reader of a video file or of a folder of numbered pictures.
 
     source: a path, or what `probe_source` told of it (with the same ``cfg``).
     scale, canvas: each frame also brings the plainly upscaled picture, ``scale`` times as
     large, in this pixel format. start_s, end_s: only frames with start_s <= time < end_s.
+    first: frames of a smaller index come without canvas. end: only frames of a smaller index.
     A folder's reader is a `FolderReader`, which also knows each frame's number.
     """
     info = source if isinstance(source, VideoInfo) else probe_source(source, cfg)
     reader = FolderReader if is_folder(info) else VideoReader
-    return reader(info, scale=scale, canvas=canvas, cfg=cfg, start_s=start_s, end_s=end_s)
+    return reader(
+        info,
+        scale=scale,
+        canvas=canvas,
+        cfg=cfg,
+        start_s=start_s,
+        end_s=end_s,
+        first=first,
+        end=end,
+    )
 
 
 def is_folder(info: VideoInfo) -> bool:

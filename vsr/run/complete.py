@@ -1,0 +1,50 @@
+"""Whether an output stands there already, whole and made of the same input in the same way."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from vsr.core.errors import VsrError
+from vsr.models.registry import resolve_model
+from vsr.run.fingerprint import setting_differences
+from vsr.run.manifest import FORMAT, Manifest, file_hash
+from vsr.run.output import manifest_path
+from vsr.run.recipe import Recipe
+from vsr.run.record import read_record
+from vsr.run.source import source_hash
+
+_KEYS = {"source": dict, "outputs": list, "recipe": dict, "model": dict, "frames": dict}
+
+
+def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
+    """The manifest of ``out``, where the same run would give it again; else None.
+
+    The same are the source's hash, the weights' and every setting, and every output lies there
+    with its recorded hash. Files are read only where all else agrees.
+    """
+    path = manifest_path(out)
+    if not path.is_file() or not source.exists():
+        return None
+    try:
+        values = read_record(path, "manifest of 'vsr run'", FORMAT, _KEYS)
+        spec = resolve_model(recipe.upscale.model, recipe.upscale.scale)
+        known = {f.name for f in dataclasses.fields(Manifest)}
+        manifest = Manifest(**{k: v for k, v in values.items() if k in known})
+        same = (
+            (manifest.command, manifest.faces_from) == ("run", "detector")
+            and manifest.model.get("name") == spec.name
+            and manifest.model.get("sha256") == spec.weights_sha256
+            and not setting_differences(manifest.recipe, recipe.to_dict())
+            and bool(manifest.outputs)
+            and all(_whole(path.parent, entry) for entry in manifest.outputs)
+            and source_hash(source) == manifest.source.get("sha256")
+        )
+    except (VsrError, OSError, TypeError, AttributeError, KeyError):
+        return None  # whatever lies there, it is not this output
+    return manifest if same else None
+
+
+def _whole(folder: Path, entry: dict[str, str]) -> bool:
+    file = folder / Path(entry["name"]).name
+    return file.is_file() and file_hash(file) == entry["sha256"]

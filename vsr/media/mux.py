@@ -53,6 +53,18 @@ def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec, pixels: in
     return output.overwrite_output().global_args(*log).get_args()
 
 
+def cut_arguments(
+    source: Path, out: Path, *, container: Container, time_base: Fraction, end_s: float
+) -> list[str]:
+    """ffmpeg's arguments to copy a video without what lies at or after ``end_s``."""
+    options: dict[str, object] = {"format": container.muxer, "codec": "copy", "map": "0"}
+    if container.is_mov:
+        options["video_track_timescale"] = time_base.denominator
+    whole = ffmpeg.input(f"file:{source.absolute()}", copyts=None, **SAFE_INPUT)
+    output = ffmpeg.output(whole, f"file:{out.absolute()}", to=f"{end_s:.6f}", **options)
+    return output.overwrite_output().global_args("-loglevel", "level+warning").get_args()
+
+
 def join_arguments(
     out: Path,
     *,

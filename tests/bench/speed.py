@@ -2,7 +2,7 @@
 
     python tests/bench/clips.py CLIPS
     python tests/bench/speed.py --clip CLIPS/one_face.mp4 --peers PEERS --json speed.json
-    python tests/bench/speed_table.py speed.json --svg speed.svg
+    python tests/bench/speed_table.py --speed speed.json --svg speed.svg
 
 Three questions, all on the processor:
 

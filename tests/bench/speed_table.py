@@ -1,8 +1,10 @@
-"""The tables and the chart of docs/benchmark.md, from what speed.py measured.
+r"""The tables and the chart of docs/benchmark.md, from what speed.py measured.
 
-    python tests/bench/speed_table.py speed.json --svg docs/images/speed.svg
+    python tests/bench/speed_table.py --speed speed.json --svg docs/figures/speed.svg \
+        --whole one.json --whole seven.json --into docs/benchmark.md
 
-Prints Markdown. What each network delivers comes from the comparisons in the model cards
+``--whole`` takes what ``vsr benchmark --json`` printed. Prints Markdown, or puts it between the
+marks of a page. What each network delivers comes from the comparisons in the model cards
 (vsr/models/store/*.md), where ours and the peers were judged on the same faces.
 """
 
@@ -61,7 +63,21 @@ def tables(result: dict[str, Any], store: Path = STORE) -> str:
         texts.append(_frames(result, store))
     there = {row["group"] for row in result["rows"]}
     texts += [_faces(result, scale, store) for scale in (2, 4) if f"face-x{scale}" in there]
-    return "\n\n".join(texts)
+    return "\n\n".join([_caption(result), *texts])
+
+
+def _caption(result: dict[str, Any]) -> str:
+    """How the figures came about, in a sentence or two."""
+    share = f"{result['share']:.0%} of its tiles, times {1 / result['share']:.3g}"
+    picture = "the whole picture" if result["share"] == 1 else share
+    rounds = f"{result['rounds']} round{'s' if result['rounds'] > 1 else ''}"
+    busy = [f"{b:.0%}" for b in result["others_busy"] if b is not None]
+    others = f" Before each round others kept {', '.join(busy)} of the cores busy." if busy else ""
+    return (
+        f"`{result['clip']}`, {rounds}, in turns; vsr on its first {result['seconds']:g} s, peers "
+        f'on {picture} of a frame.{others} "Times as long" is against the row where it is 1, '
+        "round by round; quality is the model cards'."
+    )
 
 
 def ratio(row: dict[str, Any], reference: dict[str, Any]) -> float:
@@ -80,20 +96,20 @@ def reference_of(result: dict[str, Any], group: str) -> dict[str, Any]:
 def _frames(result: dict[str, Any], store: Path) -> str:
     reference = reference_of(result, "frame")
     quality = {2: read_quality(2, store), 4: read_quality(4, store)}
-    head = ["network", "what is counted", "s a frame", "lowest to highest", "times as long"]
+    head = ["network", "what is counted", "s a frame", "lowest to highest", "CPU s"]
     lines = []
     for row in _rows(result, "frame"):
         scale = 4 if row["part"].endswith("at x4") else 2
         figures = _quality(quality[scale], row["name"], " (at x4)" if scale == 4 else "")
         cells = [f"`{row['name']}`", row["part"], *_seconds(row), _times(row, reference)]
         lines.append([*cells, *figures])
-    return _table([*head, *QUALITY], lines)
+    return _table([*head, "times as long", *QUALITY], lines)
 
 
 def _faces(result: dict[str, Any], scale: int, store: Path) -> str:
     group = f"face-x{scale}"
     reference, quality = reference_of(result, group), read_quality(scale, store)
-    head = [f"network, 64x64 at x{scale}", "precision", "ms a face", "lowest to highest"]
+    head = [f"network, 64x64 at x{scale}", "precision", "ms a face", "lowest to highest", "CPU ms"]
     lines = []
     for row in _rows(result, group):
         name, precision = f"`{row['name']}`", row["precision"]
@@ -107,9 +123,15 @@ def _rows(result: dict[str, Any], group: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["median_s"])
 
 
-def _seconds(row: dict[str, Any], factor: float = 1) -> tuple[str, str]:
+def _seconds(row: dict[str, Any], factor: float = 1) -> tuple[str, str, str]:
     values = [factor * value for value in row["seconds"]]
-    return f"{factor * row['median_s']:.3g}", f"{min(values):.3g} to {max(values):.3g}"
+    spread = f"{_digits(min(values))} to {_digits(max(values))}"
+    cpu = factor * statistics.median(row["cpu_s"])
+    return _digits(factor * row["median_s"]), spread, _digits(cpu)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _times(row: dict[str, Any], reference: dict[str, Any]) -> str:
@@ -189,16 +211,81 @@ def _summary(rows: list[dict[str, Any]]) -> str:
     return "; ".join(f"{r['name']}, {r['part']}: {r['median_s']:.3g} s a frame" for r in rows)
 
 
+# === What vsr benchmark measured
+
+
+def wholes(results: list[dict[str, Any]]) -> str:
+    """Markdown: a row for each clip and recipe, and the network's share of the peak."""
+    head = ["clip", "recipe, model", "faces a frame", "frames/s", "times real time"]
+    head += ["whole over bound", "lowest to highest", "bound set by", "others busy"]
+    lines = []
+    for result in results:
+        clip, whole, over = result["clip"], result["whole"], result["whole"]["whole_over_bound"]
+        recipe, busy = result["recipe"], result["machine"]["busy_share"]
+        lines.append([
+            clip["name"], f"{recipe['name']}, `{_model(result)}`",
+            f"{clip['faces'] / clip['frames']:.1f}",
+            f"{whole['frames_per_s']:.1f}", f"{whole['realtime']:.2f}", f"{over['median']:.2f}",
+            f"{over['min']:.2f} to {over['max']:.2f} ({over['count']} rounds)",
+            whole["limited_by"], "–" if busy is None else f"{busy:.0%}",
+        ])  # fmt: skip
+    texts = [_table(head, lines)]
+    texts += [_generator(found) for r in results if (found := r["generator"]) is not None]
+    return "\n\n".join(texts)
+
+
+def _model(result: dict[str, Any]) -> str:
+    upscale = result["recipe"]["upscale"]
+    return upscale["model"] if upscale["model"] != "auto" else f"auto x{upscale['scale']}"
+
+
+def _generator(found: dict[str, Any]) -> str:
+    peaks = {peak["dtype"]: peak["gflop_s"] for peak in found["peaks"]}
+    said = ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in peaks.items())
+    head = ["precision", "batch", "faces/s", "GFLOP/s", "share of the peak"]
+    lines = [
+        [r["precision"], str(r["batch"]), f"{r['faces_per_s']:.1f}", f"{r['gflop_s']:.0f}",
+         f"{r['share']:.0%}"]
+        for r in found["rows"]
+    ]  # fmt: skip
+    gflop = f"{found['gflop_per_face']:.2f} GFLOP for a face of {found['side']}x{found['side']}"
+    title = f"`{found['model']}`, {gflop}; best matrix products: {said}."
+    return f"{title}\n\n{_table(head, lines)}"
+
+
+def put_into(page: str, text: str) -> str:
+    """The page with ``text`` between its marks; raises ValueError where it has none."""
+    begin, end = "<!-- measured -->", "<!-- end of measured -->"
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise ValueError(f"the page has no '{begin}' and '{end}'")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
 def main() -> None:
-    """Print the tables, write the chart."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("json", type=Path)
-    parser.add_argument("--svg", type=Path)
+    """Print or put in the tables, write the chart."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--speed", type=Path, help="what speed.py measured")
+    parser.add_argument("--whole", type=Path, action="append", default=[])
+    parser.add_argument("--svg", type=Path, help="where the chart goes")
+    parser.add_argument("--into", type=Path, help="the page that takes the tables")
     args = parser.parse_args()
-    result = json.loads(args.json.read_text(encoding="utf-8"))
-    print(tables(result))
-    if args.svg:
-        args.svg.write_text(chart(result), encoding="utf-8")
+    texts = []
+    if args.whole:
+        texts.append(wholes([json.loads(p.read_text(encoding="utf-8")) for p in args.whole]))
+    if args.speed:
+        result = json.loads(args.speed.read_text(encoding="utf-8"))
+        texts.append(tables(result))
+        if args.svg:
+            args.svg.write_text(chart(result), encoding="utf-8")
+    text = "\n\n".join(texts)
+    if args.into:
+        args.into.write_text(put_into(args.into.read_text(encoding="utf-8"), text), "utf-8")
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

@@ -37,13 +37,21 @@ def table() -> ModuleType:
 
 def _row(group: str, name: str, seconds: list[float], **more: Any) -> dict[str, Any]:
     row = {"group": group, "name": name, "part": "network", "vsr": False, "precision": "float32"}
-    return {**row, "seconds": seconds, "median_s": float(np.median(seconds)), **more}
+    return {
+        **row,
+        "seconds": seconds,
+        "cpu_s": seconds,
+        "median_s": float(np.median(seconds)),
+        **more,
+    }
 
 
 @pytest.fixture
 def result() -> dict[str, Any]:
     ours = [1.0, 2.0, 4.0]  # a machine that slows down from round to round
     return {
+        "clip": "one_face.mp4", "rounds": 3, "seconds": 6.0, "share": 0.25,
+        "others_busy": [0.01, None, 0.5],
         "rows": [
             _row("frame", "esrgan-thick", [100.0, 200.0, 400.0], part="whole picture"),
             _row("frame", "realesrgan-x4plus", [50, 60, 70], part="whole picture, at x4"),
@@ -51,7 +59,7 @@ def result() -> dict[str, Any]:
             _row("face-x4", "srgan-x4", [0.05], vsr=True, precision="bfloat16"),
             _row("face-x4", "krasserm-srgan", [0.3]),
         ]
-    }
+    }  # fmt: skip
 
 
 def test_clips_have_the_faces_they_are_named_after(tmp_path: Path):
@@ -70,10 +78,29 @@ def test_clips_have_the_faces_they_are_named_after(tmp_path: Path):
 
 def test_ratios_are_taken_round_by_round(table: ModuleType, result: dict[str, Any]):
     text = table.tables(result)
-    line = next(ln for ln in text.splitlines() if "esrgan-thick" in ln)
-    assert [c.strip() for c in line.split("|")][3:6] == ["200", "100 to 400", "100"]
-    order = [ln.split("`")[1] for ln in text.splitlines() if "`" in ln]
+    line = next(ln for ln in text.splitlines() if ln.startswith("| `esrgan-thick"))
+    cells = [c.strip() for c in line.split("|")]
+    assert cells[3:7] == ["200", "100 to 400", "200", "100"]
+    order = [ln.split("`")[1] for ln in text.splitlines() if ln.startswith("| `")]
     assert order == ["srgan-x2", "realesrgan-x4plus", "esrgan-thick", "srgan-x4", "krasserm-srgan"]
+
+
+def test_the_page_says_how_the_figures_came_about(table: ModuleType, result: dict[str, Any]):
+    text = table.tables(result)
+    assert "3 rounds" in text
+    assert "25% of its tiles, times 4" in text
+    assert "others kept 1%, 50% of the cores busy" in text
+    page = "# A\n\n<!-- measured -->\nold\n<!-- end of measured -->\n\n# B\n"
+    changed = table.put_into(page, text)
+    assert "old" not in changed
+    assert changed.startswith("# A\n")
+    assert changed.endswith("# B\n")
+    assert text in changed
+    assert table.put_into(changed, text) == changed
+    with pytest.raises(ValueError, match="measured"):
+        table.put_into("# A\n", text)
+    shipped = (FOLDER.parents[1] / "docs" / "benchmark.md").read_text()
+    assert table.put_into(shipped, text) != shipped
 
 
 def test_quality_is_the_cards(table: ModuleType, result: dict[str, Any], tmp_path: Path):

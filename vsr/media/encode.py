@@ -178,7 +178,12 @@ class VideoWriter:
         self._encoders.append(
             PartEncoder(
                 self._folder / f"{number:06d}.nut",
-                lambda path: part_arguments(path, cfg=self._cfg, color=self._color),
+                lambda path: part_arguments(
+                    path,
+                    cfg=self._cfg,
+                    color=self._color,
+                    pixels=self._shape[0] * self._shape[1],
+                ),
                 self._nut,
                 shift=self._shift,
                 out=self._out,

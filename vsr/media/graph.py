@@ -23,6 +23,8 @@ MATRIX_NAMES: dict[Matrix, str] = {"bt601": "smpte170m", "bt709": "bt709", "bt20
 _SCALE_NAMES: dict[Matrix, str] = {"bt601": "bt601", "bt709": "bt709", "bt2020": "bt2020"}
 
 LANCZOS_FLAGS = "lanczos+accurate_rnd"
+_QUEUED = 2
+"""pictures that wait in ffmpeg for each pipe, or for the encoder; its own 8 hold 0.1 GB at 4K"""
 _RGB_FLAGS = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
@@ -142,6 +144,7 @@ def _output(stream: Any, fd: int, muxer: str) -> Any:
         fps_mode="passthrough",
         enc_time_base="demux",
         flush_packets=1,
+        thread_queue_size=_QUEUED,
     )
 
 

@@ -16,6 +16,7 @@ from vsr.media.codecs import EncodeConfig, encoder_options, tag_filter, tag_opti
 from vsr.media.containers import Container, StreamPlan
 from vsr.media.hdr import hdr10_options
 from vsr.media.limits import SAFE_INPUT
+from vsr.media.lookahead import limit_lookahead
 from vsr.media.timeline import first_tick
 
 _NO_STREAM = "99999?"
@@ -28,8 +29,11 @@ _BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """an mp4's description of itself, which would be a lie in another file"""
 
 
-def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec) -> list[str]:
-    """ffmpeg's arguments to encode the raw NUT stream on stdin into ``out``, a NUT file too."""
+def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec, pixels: int) -> list[str]:
+    """ffmpeg's arguments to encode the raw NUT stream on stdin into ``out``, a NUT file too.
+
+    pixels: of a picture.
+    """
     options: dict[str, object] = {
         "format": "nut",
         "fps_mode": "passthrough",
@@ -39,11 +43,12 @@ def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec) -> list[st
         **encoder_options(cfg),
     }
     options |= hdr10_options(options, color)
+    limit_lookahead(options, cfg, pixels)
     if tags := tag_filter(color):
         options["vf"] = tags
     pictures = ffmpeg.input(
         "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
-        **SAFE_INPUT,
+        thread_queue_size=2, **SAFE_INPUT,
     )  # fmt: skip
     output = ffmpeg.output(pictures["v:0"], f"file:{out.absolute()}", **options)
     log = ("-loglevel", "level+warning", "-stats", "-stats_period", "3600")
@@ -86,7 +91,6 @@ def join_arguments(
     rate: nominal frames per second of the pictures. part_base: time base of the parts. end_s:
     nothing of any stream from this second of the output on. free_titles: write metadata under
     its own names into mp4 and mov. comment: the file's comment; None: the source's.
-    late_decoding: see `_packet_times`.
     late_decoding: see `_packet_times`.
     """
     pictures = ffmpeg.input("pipe:0", format="nut", copyts=None, fpsprobesize=0, **SAFE_INPUT)

@@ -21,8 +21,8 @@ from vsr.models.spec import ModelSpec
 MAX_BFLOAT16_ERROR = 1.0
 """Grey levels at the 99.9th percentile up to which "auto" computes in bfloat16."""
 
-MAX_PIXELS_PER_CALL = 2**18
-"""LR pixels in one call of the network (8 crops of 160x160 fit): bounds its working memory,
+MAX_PIXELS_PER_CALL = 2**17
+"""LR pixels in one call of the network (5 crops of 160x160 fit): bounds its working memory,
 for on a CPU TensorFlow's convolutions do not report that memory ran out, they crash."""
 
 MAX_PIXELS_PER_GPU_CALL = 2**21

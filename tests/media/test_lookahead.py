@@ -1,0 +1,66 @@
+"""The encoder's memory is bounded by the size of its pictures, and its output stays whole."""
+
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import psutil
+import pytest
+
+from vsr.media.binary import ffmpeg_exe
+from vsr.media.codecs import EncodeConfig
+from vsr.media.lookahead import limit_lookahead
+
+
+@pytest.mark.parametrize(
+    ("codec", "preset", "size", "wanted"),
+    [
+        ("h264", "medium", (1600, 1200), None),
+        ("h264", "medium", (1920, 1080), None),
+        ("h264", "medium", (3840, 2160), 10),
+        ("h264", "medium", (2560, 1440), 22),
+        ("h264", "slow", (1920, 1080), 40),
+        ("h264", "veryfast", (3840, 2160), None),
+        ("h264", "medium", (7680, 4320), 10),
+        ("hevc", "medium", (3840, 2160), 10),
+        ("hevc", "medium", (1920, 1080), None),
+        ("ffv1", "medium", (3840, 2160), None),
+        ("av1", "medium", (3840, 2160), None),
+    ],
+)
+def test_only_large_pictures_are_looked_ahead_less(
+    codec: str, preset: str, size: tuple[int, int], wanted: int | None
+):
+    options: dict[str, object] = {"x265-params": "log-level=error:hdr10=1"}
+    limit_lookahead(options, EncodeConfig(codec=codec, preset=preset), size[0] * size[1])
+    if codec == "hevc":
+        extra = "" if wanted is None else f":rc-lookahead={wanted}"
+        assert options == {"x265-params": "log-level=error:hdr10=1" + extra}
+    else:
+        assert options.get("rc-lookahead") == wanted
+
+
+def test_fewer_pictures_ahead_take_less_memory():
+    """What the module's reasoning rests on, with the encoder that ships."""
+    peaks = [_peak_mib(frames) for frames in (40, 10)]
+    # 30 pictures of 1.5 bytes a pixel are 44 MiB; x264 keeps more than their samples alone
+    assert peaks[0] - peaks[1] > 44
+
+
+def _peak_mib(lookahead: int) -> float:
+    """Largest resident memory of x264 on sixty pictures of 1280x800."""
+    source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "1280x800", "-i", "pipe:0"]
+    target = ["-c:v", "libx264", "-preset", "ultrafast", "-x264-params"]
+    target += [f"mbtree=1:rc-lookahead={lookahead}", "-threads", "1", "-f", "null", "-"]
+    command = [ffmpeg_exe(), "-v", "error", *source, *target]
+    picture = np.random.default_rng(0).integers(0, 256, 1280 * 800 * 3 // 2).astype(np.uint8)
+    peak = 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        for _ in range(60):
+            child.stdin.write(picture.tobytes())
+            peak = max(peak, psutil.Process(child.pid).memory_info().rss)
+        child.stdin.close()
+    assert child.returncode == 0
+    return peak / 2**20

@@ -68,7 +68,7 @@ def _make_sequence(
     job: Job, data: Storage, folder: Path, frames: Path, loaded: Loaded, progress: ProgressHook
 ) -> Made:
     cfg, recipe = BatchConfig(**job.settings["batch"]), recipe_of(job)
-    known = annotations(job, data, folder)
+    known = labels_of(job, data, folder)
     if cfg.protocol == "seed":
         return make_seed_pairs(job, recipe, known, frames, folder, loaded, progress)
     sequence = open_sequence(job, known, frames)
@@ -289,7 +289,7 @@ def frames_of(job: Job, data: Storage, folder: Path) -> Path:
     return into
 
 
-def annotations(job: Job, data: Storage, folder: Path) -> SequenceAnnotations | None:
+def labels_of(job: Job, data: Storage, folder: Path) -> SequenceAnnotations | None:
     """The labels, from a file or an archive; None where faces are to be detected."""
     if job.labels is None:
         return None

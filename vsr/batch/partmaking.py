@@ -18,12 +18,12 @@ from typing import Any
 from vsr.batch.job import Job, Row
 from vsr.batch.making import (
     Sequence,
-    annotations,
     complete,
     detection,
     face_pictures,
     fill,
     frames_of,
+    labels_of,
     open_sequence,
     told,
 )
@@ -53,6 +53,9 @@ class _Parts:
     def add(self, part: Part) -> None:
         """See `PartKeeper`."""
         self.parts.append(part)
+
+    def note_whole(self, path: Path) -> None:
+        """See `PartKeeper`: a part's marker says so here."""
 
     def note(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         """See `PartKeeper`."""
@@ -84,7 +87,7 @@ def make_part(
     """A part of the video and its face pictures: ``NAME/``."""
     frames = frames_of(job, data, folder)
     try:
-        sequence = open_sequence(job, annotations(job, data, folder), frames)
+        sequence = open_sequence(job, labels_of(job, data, folder), frames)
         stage = None
         if sequence.labels is None:
             stage = _found(job, folder, sequence).replay
@@ -121,7 +124,7 @@ def join_parts(
     """The sequence's outputs, as if it had been made in one piece."""
     frames = frames_of(job, data, folder)
     out, keeper = open_storage(job.out), _Parts(folder / "parts")
-    sequence = open_sequence(job, annotations(job, data, folder), frames)
+    sequence = open_sequence(job, labels_of(job, data, folder), frames)
     pictures = face_pictures(sequence, folder)
     notes: list[str] = []
     for number, part in enumerate(part_jobs(job, "make")):

@@ -8,7 +8,7 @@ segment in any run, so that the parts are what the sequence would be in one piec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -79,7 +79,7 @@ class _Course:
             self.reason = self.reason or row.reason
 
 
-def in_steps(jobs: Sequence[Job], storage: Storage, run: RunJobs) -> Iterator[Row]:
+def in_steps(jobs: Sequence[Job], storage: Storage, run: RunJobs) -> Generator[Row, None, None]:
     """Do jobs, the long ones in parts; a row for each job, and before it one for each part.
 
     Parts that an earlier run has finished, from the same source with the same settings, are

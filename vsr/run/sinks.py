@@ -66,6 +66,10 @@ class PartKeeper(Protocol):
         """Another one is safe on the disk."""
         ...
 
+    def note_whole(self, path: Path) -> None:
+        """The file ``path`` is the whole output, about to get its name."""
+        ...
+
     def note(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         """See every frame on its way into the video."""
         ...

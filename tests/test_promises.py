@@ -14,7 +14,9 @@ from vsr.cli.app import app
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 SPANS = re.findall(r"`([^`\n]+)`", TEXT)
-TESTS = sorted({word for s in SPANS if s.startswith("pytest ") for word in s.split()[1:]})
+RUNS = [s.split()[1:] for s in SPANS if s.startswith("pytest ")]
+TESTS = sorted({word for words in RUNS for word in words if word.startswith("tests/")})
+CHOSEN = sorted({(run[0], run[2]) for run in RUNS if "-k" in run[1:2]})
 MODULES = sorted({m for s in SPANS for m in re.findall(r"python -m ([\w.]+)", s)})
 SCRIPTS = sorted({m for s in SPANS for m in re.findall(r"\.ci/[\w.]+", s)} - {".ci/dev.lock"})
 COMMANDS = sorted({m for s in SPANS for m in re.findall(r"^vsr ((?:[a-z]+ ?)+)", s)})
@@ -40,6 +42,11 @@ def test_a_named_test_is_there(name: str) -> None:
     found = set().union(*(functions(f) for f in files))
     assert any(f.startswith("test_") for f in found)
     assert not function or function in found
+
+
+@pytest.mark.parametrize(("path", "word"), CHOSEN)
+def test_a_word_chooses_tests(path: str, word: str) -> None:
+    assert any(f.startswith("test_") and word in f for f in functions(ROOT / path))
 
 
 @pytest.mark.parametrize("module", MODULES)

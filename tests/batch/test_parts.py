@@ -23,7 +23,7 @@ FIGURES = ("status", "frames", "persons", "faces", "labels", "plain", "skipped",
 
 @pytest.fixture(scope="module")
 def data(fixture_script, tmp_path_factory) -> Path:
-    """28, 24 and 8 frames, with gaps, a person of two labels, and two that cannot be read."""
+    """28, 24 and 8 frames, with gaps, two that cannot be read."""
     names = ("P1E_S1_C2", "P1E_S3_C2", "P2E_S1_C2.1")
     root = fixture_script.build(tmp_path_factory.mktemp("data") / "long", names=names)
     last = sorted((root / "P2E_S1").rglob("*.jpg"))
@@ -74,8 +74,8 @@ def test_parts_give_the_files_and_rows_of_the_whole(vsr, data, faces, whole, tmp
     assert len(steps["make"]) == 7
     assert len(steps["detect"]) == (7 if "detect" in faces else 0)
     assert not any("P2E_S1_C2.1/" in e for e in ends)  # short: as it always was
-    assert (whole / "P1E_S1_C2/faces.csv").is_file()
-    with (tmp_path / "P1E_S1_C2/faces.csv").open() as file:
+    assert (whole / "P1E_S3_C2/faces.csv").is_file()
+    with (tmp_path / "P1E_S3_C2/faces.csv").open() as file:
         numbers = [int(line["frame"]) for line in csv.DictReader(file)]
     assert numbers == sorted(numbers)
 
@@ -105,14 +105,14 @@ def _killed(
 @pytest.mark.parametrize("victim", ["driver", "worker"])
 def test_a_kill_in_a_part_costs_that_part(vsr, data, faces, whole, victim, tmp_path):
     arguments = ("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
-    done = _killed(arguments, tmp_path, victim, "P1E_S1_C2_000008.make")
+    done = _killed(arguments, tmp_path, victim, "P1E_S3_C2_000008.make")
     assert "000000.make.json" in done
     if victim == "driver":
         again = vsr(*arguments)
         assert again.code == 0, again.stderr
     same(tmp_path, whole)
     if victim == "worker":
-        assert rows_of(tmp_path)["P1E_S1_C2"]["attempts"] == 2
+        assert rows_of(tmp_path)["P1E_S3_C2"]["attempts"] == 2
 
 
 def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_path):

@@ -115,8 +115,14 @@ def encoder_options(cfg: EncodeConfig) -> dict[str, str | int]:
 
 
 def card_encoder(cfg: EncodeConfig) -> str | None:
-    """ffmpeg's name of the graphics card's encoder that a configuration asks for and gets."""
-    return hardware_encoder(cfg.codec, cfg.pix_fmt) if cfg.hwaccel == "auto" else None
+    """ffmpeg's name of the graphics card's encoder that a configuration asks for and gets.
+
+    A configuration that leaves the pixel format to the source is tried with 8 bit, 4:2:0.
+    """
+    if cfg.hwaccel == "none":
+        return None
+    by_source = cfg.pix_fmt in ("auto", "source")
+    return hardware_encoder(cfg.codec, "yuv420p" if by_source else cfg.pix_fmt)
 
 
 def encoder_name(cfg: EncodeConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from vsr.core.errors import VsrError
@@ -25,7 +26,7 @@ def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
     with its recorded hash. Files are read only where all else agrees.
     """
     path = manifest_path(out)
-    if not path.is_file() or not source.exists():
+    if not (os.path.isfile(path) and os.path.exists(source)):  # false too where a name can't be
         return None
     try:
         values = read_record(path, "manifest of 'vsr run'", FORMAT, _KEYS)

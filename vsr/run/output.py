@@ -13,7 +13,7 @@ from vsr.core.paths import fault_of
 
 def manifest_path(out: Path) -> Path:
     """Where the manifest of an output lies: ``out.mp4.json``, or inside an output folder."""
-    return out / "manifest.json" if out.is_dir() else out.with_name(out.name + ".json")
+    return out / "manifest.json" if os.path.isdir(out) else out.with_name(out.name + ".json")
 
 
 def claim(source: Path, out: Path, *, overwrite: bool) -> None:

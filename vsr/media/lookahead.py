@@ -15,7 +15,7 @@ _X265 = (5, 10, 15, 15, 15, 20, 25, 40, 40)
 """pictures that each of `PRESETS` looks ahead"""
 _PIXELS = 40 * 1920 * 1080
 """looked ahead at most"""
-_LEAST = 10
+_LEAST = 8
 """pictures: fewer would spoil what B-frames gain"""
 
 

@@ -2,7 +2,7 @@
 
 x264 keeps about three copies' worth of memory for each picture that it looks ahead. For "medium"
 these are 40: 1.2 GB for 3840x2160, more than all the rest of vsr takes. So for pictures larger than
-1920x1080 less memory must do: 32 pictures' of that size. Measured at 3840x2160, crf 17: ten pictures
+1920x1080 the memory of 32 pictures of that size must do. Measured at 3840x2160, crf 17: ten pictures
 instead of 40 take 0.78 GB less and 10 % smaller files.
 """
 
@@ -14,8 +14,10 @@ _X264 = (0, 0, 10, 20, 30, 40, 50, 60, 60)
 _X265 = (5, 10, 15, 15, 15, 20, 25, 40, 40)
 """pictures that each of `PRESETS` looks ahead"""
 _FULL_HD = 1920 * 1080
+_MOST = 40
+"""pictures up to that size"""
 _PIXELS = 32 * _FULL_HD
-"""looked ahead at most"""
+"""of larger ones"""
 _LEAST = 8
 """pictures: fewer would spoil what B-frames gain"""
 
@@ -25,10 +27,10 @@ def limit_lookahead(options: dict[str, object], cfg: EncodeConfig, pixels: int) 
 
     pixels: of a picture. Leaves everything as it is where the preset looks less far.
     """
-    if cfg.codec not in ("h264", "hevc") or pixels <= _FULL_HD or card_encoder(cfg):
+    if cfg.codec not in ("h264", "hevc") or card_encoder(cfg):
         return
     usual = (_X264 if cfg.codec == "h264" else _X265)[PRESETS.index(cfg.preset)]
-    most = max(_LEAST, _PIXELS // max(1, pixels))
+    most = _MOST if pixels <= _FULL_HD else max(_LEAST, _PIXELS // pixels)
     if usual <= most:
         return
     if cfg.codec == "h264":

@@ -14,6 +14,7 @@ from vsr.core.errors import DataError
 from vsr.core.types import YuvPicture
 from vsr.media.encode import EncodeConfig, VideoWriter
 from vsr.media.probe import probe
+from vsr.media.process import running_count
 
 CASES = [
     ("h264", "mp4"), ("h264", "mov"), ("h264", "mkv"), ("hevc", "mp4"), ("hevc", "mkv"),
@@ -83,6 +84,7 @@ def test_joined_parts_keep_every_picture_at_its_time(clips, tmp_path, codec, suf
     assert len(found) == result.frames == COUNT
     assert all(abs(t - p * info.time_base) <= coarse for (t, _), p in zip(found, pts, strict=True))
     assert [where_the_bar_is(p) for _, p in found] == [i % 24 for i in range(COUNT)]
+    assert running_count() == 0  # where the parts had to be joined twice, too
 
 
 def test_ten_bits_tags_and_an_offset_survive(clips, tmp_path):

@@ -352,6 +352,7 @@ class VideoWriter:
         process.close_stdin()
         if (code := process.wait()) != 0:
             raise failure(self._out, code, process)
+        process.close()
 
     def _check_times(self) -> None:
         if not self._times_are_right():

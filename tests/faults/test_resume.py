@@ -78,7 +78,9 @@ def test_another_input_is_refused_until_restarted(whole, lost, clip, tmp_path):
     assert same(whole, lost) == []
 
 
-@pytest.mark.parametrize("damage", ["a line cut short", "a part cut short", "a part is gone"])
+@pytest.mark.parametrize(
+    "damage", ["a line cut short", "a part cut short", "a byte is another", "a part is gone"]
+)
 def test_what_a_loss_of_power_damaged_is_made_again(clip, whole, lost, damage):
     folder = journal(lost)
     if damage == "a line cut short":
@@ -86,6 +88,10 @@ def test_what_a_loss_of_power_damaged_is_made_again(clip, whole, lost, damage):
         book.write_bytes(book.read_bytes()[:-9])
     elif damage == "a part cut short":
         os.truncate(folder / "000001.nut", 1000)
+    elif damage == "a byte is another":
+        data = bytearray((folder / "000001.nut").read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / "000001.nut").write_bytes(data)
     else:
         (folder / "000000.nut").unlink()
     code, errors = run(clip, lost)

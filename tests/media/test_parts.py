@@ -119,11 +119,14 @@ def test_a_writer_that_goes_on_makes_the_same_file(clips, tmp_path):
     assert hashes[0] == hashes[1]
 
 
-def test_a_part_of_another_size_is_refused(clips, tmp_path):
+@pytest.mark.parametrize("damage", ["short", "a byte"])
+def test_a_damaged_part_is_refused(clips, tmp_path, damage):
     folder, parts, pts = tmp_path / "parts", [], times()
     folder.mkdir()
     write(clips("vfr.mp4"), tmp_path / "a.mp4", 10, pts, parts=folder, on_part=parts.append)
-    (folder / parts[0].name).write_bytes(b"short")
+    data = (folder / parts[0].name).read_bytes()
+    other = data[:-1] + bytes([data[-1] ^ 1]) if damage == "a byte" else b"short"
+    (folder / parts[0].name).write_bytes(other)
     with pytest.raises(DataError, match="--restart"):
         write(clips("vfr.mp4"), tmp_path / "b.mp4", 10, pts, parts=folder, done=parts)
     assert not (tmp_path / "b.mp4").exists()

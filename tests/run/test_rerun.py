@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from vsr.core.errors import DataError, InputError, VsrError
+from vsr.core.hashing import file_sha256
 from vsr.core.types import FrameFaces
 from vsr.media.hashes import decoded_pictures
-from vsr.run.manifest import file_hash, recipe_hash
+from vsr.run.manifest import recipe_hash
 from vsr.run.recipe import load_recipe
 from vsr.run.rerun import rerun
 from vsr.run.restore import restore
@@ -53,8 +54,8 @@ def test_the_manifest_names_source_output_weights_and_recipe(ran):
     values = json.loads(out.with_name("o.mkv.json").read_text())
     assert (out.parent / values["source"]["path"]).resolve() == source.resolve()
     assert values["source"]["path"] == "../in/clip.mp4"
-    assert values["source"]["sha256"] == file_hash(source)
-    assert values["outputs"][0]["sha256"] == file_hash(out)
+    assert values["source"]["sha256"] == file_sha256(source)
+    assert values["outputs"][0]["sha256"] == file_sha256(out)
     assert values["recipe_sha256"] == recipe_hash(values["recipe"])
     assert len(values["model"]["sha256"]) == 64
     assert manifest.faces > 0

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vsr.core.errors import OutputError, UsageError
+from vsr.core.hashing import file_sha256
 from vsr.core.progress import Progress
-from vsr.run.manifest import file_hash
 from vsr.run.recipe import load_recipe
 from vsr.run.restore import restore
 
@@ -109,8 +109,8 @@ def test_the_manifest_says_what_was_done(short, restored):
     out, manifest, _ = restored
     stored = json.loads(Path(f"{out}.json").read_text())
     assert stored == json.loads(manifest.to_json())
-    assert stored["source"]["sha256"] == file_hash(short)
-    assert stored["outputs"][0]["sha256"] == file_hash(out)
+    assert stored["source"]["sha256"] == file_sha256(short)
+    assert stored["outputs"][0]["sha256"] == file_sha256(out)
     assert stored["recipe"]["encode"]["preset"] == "ultrafast"
     assert len(stored["model"]["sha256"]) == 64
     assert {s["name"] for s in stored["stages"]} >= {"decode", "faces", "upscale"}

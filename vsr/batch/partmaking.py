@@ -142,7 +142,7 @@ def _take(
     """Take a part's files and figures; gives what was noticed up to its end."""
     try:
         facts: dict[str, Any] = json.loads(_text(out, f"{part.name}/{_FACTS}"))
-        videos = [Part(p["name"], p["size"], tuple(p["pts"]), tuple(p["digests"]))
+        videos = [Part(p["name"], p["size"], p["sha256"], tuple(p["pts"]), tuple(p["digests"]))
                   for p in facts["parts"]]  # fmt: skip
         records = [FaceRecord(**r) for r in facts["records"]]
         for name in ("frames", "labels", "faces", "plain", "outside"):

@@ -1,9 +1,9 @@
 """How far an encoder looks ahead: by its preset, and no further than memory should go.
 
 x264 keeps about three copies' worth of memory for each picture that it looks ahead. For "medium"
-these are 40: 1.2 GB for 3840x2160, more than all the rest of vsr takes. So for pictures larger than
-1920x1080 the memory of 32 pictures of that size must do. Measured at 3840x2160, crf 17: ten pictures
-instead of 40 take 0.78 GB less and 10 % smaller files.
+these are 40: 1.2 GB for 3840x2160, more than all the rest of vsr takes. So for pictures larger
+than 1920x1080 the memory of 32 pictures of that size must do. Measured at 3840x2160, crf 17: ten
+pictures instead of 40 take 0.78 GB less and 10 % smaller files.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ encoder of its own.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from vsr.core.errors import DataError, FfmpegError, OutputError
+from vsr.core.hashing import file_sha256
 from vsr.core.types import YuvPicture
 from vsr.media.nut import SYNCPOINT, NutMuxer
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
@@ -37,6 +39,8 @@ class Part:
     """file name within the folder of parts"""
     size: int
     """bytes"""
+    sha256: str
+    """of those bytes"""
     pts: tuple[int, ...]
     """of its pictures, in order, in the source's time base"""
     digests: tuple[str, ...]
@@ -111,6 +115,7 @@ class PartEncoder:
             with self._partial.open("rb+") as file:
                 os.fsync(file.fileno())
                 size = os.fstat(file.fileno()).st_size
+            sha256 = file_sha256(self._partial)
             self._partial.replace(self.path)
             sync_folder(self.path.parent)
         except OSError as error:
@@ -119,7 +124,7 @@ class PartEncoder:
             ) from None
         finally:
             self.abort()
-        return Part(self.path.name, size, tuple(self._pts), tuple(self._digests))
+        return Part(self.path.name, size, sha256, tuple(self._pts), tuple(self._digests))
 
     def abort(self) -> None:
         """Stop the encoder and remove an unfinished part."""
@@ -163,9 +168,13 @@ def joined(folder: Path, parts: Sequence[Part]) -> Iterator[bytes]:
                     raise DataError(
                         f"{path}: is damaged ({size} bytes, wanted {part.size}); use --restart"
                     )
+                found = hashlib.sha256(head)
                 yield head if number == 0 else head[start:]
                 while data := file.read(_CHUNK):
+                    found.update(data)
                     yield data
+            if found.hexdigest() != part.sha256:
+                raise DataError(f"{path}: is damaged (its SHA-256 is another); use --restart")
         except OSError as error:
             raise DataError(
                 f"{path}: cannot be read ({error.strerror or error}); use --restart"

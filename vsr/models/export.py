@@ -16,11 +16,12 @@ import numpy as np
 
 import vsr
 from vsr.core.errors import ModelError
+from vsr.core.hashing import file_sha256
 from vsr.core.jsontext import parse_json
 from vsr.models.card import render_card
 from vsr.models.registry import INTERPOLATIONS, STORE, build, user_folder
 from vsr.models.spec import FORMAT, ModelSpec, spec_from_dict, write_spec
-from vsr.models.weights import file_sha256, load_weights, save_weights
+from vsr.models.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     import keras

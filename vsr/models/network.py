@@ -132,7 +132,7 @@ class GeneratorUpscaler:
         """``(B, h, w, 3)`` uint8 or uint16 to ``(B, s*h, s*w, 3)`` of the same dtype.
 
         Raises:
-            ModelError: not even one picture fits into memory.
+            ModelError: not even one picture fits into memory, or the graphics card failed.
         """
         count, height, width = batch.shape[:3]
         shape = (count, height * self.scale, width * self.scale, 3)
@@ -180,8 +180,7 @@ class GeneratorUpscaler:
         try:
             return self._run(batch)
         except Exception as error:
-            if not _is_out_of_memory(error):
-                raise
+            self._raise_unless_memory(error)
             return None
 
     def _run(self, batch: np.ndarray) -> Any:
@@ -199,8 +198,7 @@ class GeneratorUpscaler:
             if started is not None:
                 return np.asarray(ops.convert_to_numpy(started))[:count]
         except Exception as error:  # a GPU tells of its memory when the result is asked for
-            if not _is_out_of_memory(error):
-                raise
+            self._raise_unless_memory(error)
         if count == 1:
             raise ModelError(
                 f"model '{self.name}': one picture of {width}x{height} does not fit into "
@@ -208,6 +206,17 @@ class GeneratorUpscaler:
             )
         self.max_batch = min(self.max_batch or count, count // 2)
         return self._split(batch)
+
+    def _raise_unless_memory(self, error: Exception) -> None:
+        if _is_out_of_memory(error):
+            return
+        if self._on_gpu:  # lost, reset or overheated: nothing that a caller could have done better
+            raise ModelError(
+                f"{self.device} failed while it ran model '{self.name}' ({type(error).__name__}: "
+                f"{str(error)[:200]}); run the same command again, which goes on with what is "
+                "finished, by the processor where the graphics card is gone"
+            ) from error
+        raise error
 
     def _network(self, model: keras.Model) -> Callable[..., Any]:
         low, high = self._spec.value_range

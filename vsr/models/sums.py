@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from vsr.core.errors import ModelError
-from vsr.models.weights import file_sha256
+from vsr.core.hashing import file_sha256
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"

@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vsr.core.errors import ModelError
+from vsr.core.hashing import file_sha256
 
 if TYPE_CHECKING:
     import h5py
     import keras
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_sha256(path: Path, wanted: str) -> None:

@@ -17,6 +17,7 @@ import vsr
 from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
 from vsr.core.config import build
 from vsr.core.errors import DataError, UsageError, VsrError
+from vsr.core.hashing import file_sha256
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
@@ -26,7 +27,7 @@ from vsr.media.encode import VideoWriter
 from vsr.media.images import list_images, read_image
 from vsr.media.probe import probe
 from vsr.run.exportindex import FORMAT, INDEX
-from vsr.run.manifest import Manifest, file_hash, output_entry, recipe_hash, source_entry, versions
+from vsr.run.manifest import Manifest, output_entry, recipe_hash, source_entry, versions
 from vsr.run.output import claim, manifest_path
 from vsr.run.recipe import Recipe, override, recipe_from_dict
 from vsr.run.record import find_source, read_record
@@ -171,7 +172,7 @@ def _read(folder: Path, values: dict[str, Any]) -> _Export:
     edited = frozenset(
         place
         for place, (name, wanted) in enumerate(zip(names, hashes, strict=True))
-        if file_hash(folder / name) != wanted
+        if file_sha256(folder / name) != wanted
     )
     for place in sorted(edited):
         _check_size(folder / names[place], width, height)
@@ -235,7 +236,7 @@ def _exact(folder: Path, values: dict[str, Any]) -> Path | None:
     if not isinstance(entry, dict):
         return None
     path = folder / Path(str(entry.get("name"))).name
-    if not path.is_file() or file_hash(path) != entry.get("sha256"):
+    if not path.is_file() or file_sha256(path) != entry.get("sha256"):
         values["notices"].append(
             f"{path.name} is missing or was changed, so every frame is converted from its picture"
         )

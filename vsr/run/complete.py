@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 from vsr.core.errors import VsrError
+from vsr.core.hashing import file_sha256
 from vsr.models.registry import resolve_model
 from vsr.run.fingerprint import setting_differences
 from vsr.run.journal import tidy
-from vsr.run.manifest import FORMAT, Manifest, file_hash
+from vsr.run.manifest import FORMAT, Manifest
 from vsr.run.output import manifest_path
 from vsr.run.recipe import Recipe
 from vsr.run.record import read_record
@@ -52,4 +53,4 @@ def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
 
 def _whole(folder: Path, entry: dict[str, str]) -> bool:
     file = folder / Path(entry["name"]).name
-    return file.is_file() and file_hash(file) == entry["sha256"]
+    return file.is_file() and file_sha256(file) == entry["sha256"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from vsr.core.color import PixelFormat
 from vsr.core.errors import InputError, OutputError, UsageError
+from vsr.core.hashing import file_sha256
 from vsr.core.names import hidden_beside
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.types import FaceCrop, Frame, FrameCrops, YuvPicture
@@ -33,7 +34,7 @@ from vsr.models.upscale import Upscaler, load_upscaler
 from vsr.run.contactsheet import write_contact_sheet
 from vsr.run.exportindex import INDEX, ExportIndex, face_row
 from vsr.run.flow import Flow
-from vsr.run.manifest import file_hash, recipe_hash, source_entry, versions
+from vsr.run.manifest import recipe_hash, source_entry, versions
 from vsr.run.output import claim
 from vsr.run.recipe import Recipe
 from vsr.run.restore import FaceFinder, face_finder, followed_faces, super_resolved
@@ -201,7 +202,7 @@ class _Folder:
         if self._exact is None:
             return None
         result = self._exact.close()
-        return {"name": EXACT, "sha256": file_hash(result.path)}
+        return {"name": EXACT, "sha256": file_sha256(result.path)}
 
     def video(self, reader: Source) -> dict[str, Any] | None:
         """What `assemble` must know to make a video of the frames."""
@@ -263,7 +264,7 @@ class _Folder:
             self._keep_exact(pasted.canvas)
             row["picture"] = f"frames/{number:08d}.{self._cfg.format}"
             self._image(row["picture"], to_rgb(pasted.canvas))
-            row["sha256"] = file_hash(self._path / row["picture"])
+            row["sha256"] = file_sha256(self._path / row["picture"])
             if self._cfg.with_source:
                 row["source"] = f"frames/{number:08d}_source.{self._cfg.format}"
                 self._image(row["source"], frame.rgb)

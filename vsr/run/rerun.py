@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import DataError, InputError
+from vsr.core.hashing import file_sha256
 from vsr.core.progress import ProgressHook, silent
 from vsr.media.hashes import decoded_pictures
-from vsr.run.manifest import FORMAT, Manifest, file_hash, recipe_hash
+from vsr.run.manifest import FORMAT, Manifest, recipe_hash
 from vsr.run.output import check_writable
 from vsr.run.record import find_source, read_record, recorded_recipe
 from vsr.run.restore import restore
@@ -163,7 +164,7 @@ def _compare(
     old: dict[str, Any], old_folder: Path, new: dict[str, Any], new_folder: Path
 ) -> OutputComparison:
     first, second = old_folder / Path(old["name"]).name, new_folder / new["name"]
-    there = first.is_file() and file_hash(first) == old.get("sha256")
+    there = first.is_file() and file_sha256(first) == old.get("sha256")
     pts_same = pictures_same = different = None
     frames = old.get("frames")
     file_same = new["sha256"] == old.get("sha256")

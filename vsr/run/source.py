@@ -10,6 +10,7 @@ from typing import Protocol
 
 from vsr.core.color import PixelFormat
 from vsr.core.errors import InputError
+from vsr.core.hashing import file_sha256
 from vsr.core.types import Frame
 from vsr.core.video import VideoInfo
 from vsr.media.decode import DecodeConfig, DecodeReport, VideoReader
@@ -107,11 +108,6 @@ def source_hash(path: Path) -> str:
     its name (what ``sha256sum`` prints).
     """
     if not path.is_dir():
-        return _file_hash(path)
-    lines = [f"{_file_hash(p)}  {p.name}\n" for _, p in numbered_pictures(path)]
+        return file_sha256(path)
+    lines = [f"{file_sha256(p)}  {p.name}\n" for _, p in numbered_pictures(path)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

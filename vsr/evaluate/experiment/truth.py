@@ -15,6 +15,7 @@ import numpy as np
 
 from vsr.core.color import PIXEL_FORMATS, ColorSpec
 from vsr.core.errors import InputError, UsageError
+from vsr.core.hashing import file_sha256
 from vsr.core.types import Frame
 from vsr.core.video import VideoInfo
 from vsr.degrade.image import degrade_image
@@ -23,7 +24,6 @@ from vsr.media.convert import from_rgb
 from vsr.media.decode import DecodeConfig
 from vsr.media.images import list_images, read_image
 from vsr.models.interpolate import InterpolationUpscaler
-from vsr.run.manifest import file_hash
 from vsr.run.source import Source, is_folder, open_source, probe_source, source_hash
 
 CANVAS = PIXEL_FORMATS["yuv444p10le"]
@@ -101,7 +101,7 @@ class TruthSource:
     def describe(self) -> dict[str, Any]:
         """``name``, ``sha256``, sizes and times, as in ``metrics.json``."""
         if self._reader is None:
-            lines = [f"{file_hash(p)}  {p.name}\n" for p in self._pictures]
+            lines = [f"{file_sha256(p)}  {p.name}\n" for p in self._pictures]
             sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
         else:
             sha256 = source_hash(self.path)

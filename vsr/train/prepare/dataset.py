@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 
 from vsr.core.errors import DataError
+from vsr.core.hashing import file_sha256
 from vsr.core.jsontext import parse_json
-from vsr.models.weights import file_sha256
 from vsr.train.prepare.card import FORMAT, INDEX_FILE, KIND
 from vsr.train.prepare.pairs import HR_FOLDER, lr_folder, png_size
 from vsr.train.prepare.source import SPLITS, SUFFIXES, Split

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.soak.__main__ import soak
@@ -27,6 +29,15 @@ def test_flat_samples_are_flat():
 @pytest.mark.parametrize("what", [{"memory": 40.0}, {"threads": 3.0}, {"files": 3.0}])
 def test_growth_is_seen(what: dict[str, float]):
     assert not judge(points(**what), 1000, 10_000)["flat"]
+
+
+def test_the_change_of_encoders_between_parts_is_no_growth():
+    busy = points(threads=0.0)
+    dips = [
+        dataclasses.replace(p, threads=36, files=15) if n % 20 < 4 and n < 60 else p
+        for n, p in enumerate(busy)
+    ]
+    assert judge(dips, 1000, 10_000)["flat"]
 
 
 def test_too_few_samples_are_no_proof():

@@ -142,8 +142,7 @@ def _take(
     """Take a part's files and figures; gives what was noticed up to its end."""
     try:
         facts: dict[str, Any] = json.loads(_text(out, f"{part.name}/{_FACTS}"))
-        videos = [Part(p["name"], p["size"], p["sha256"], tuple(p["pts"]), tuple(p["digests"]))
-                  for p in facts["parts"]]  # fmt: skip
+        videos = [Part.from_dict(p) for p in facts["parts"]]
         records = [FaceRecord(**r) for r in facts["records"]]
         for name in ("frames", "labels", "faces", "plain", "outside"):
             setattr(tally, name, getattr(tally, name) + int(facts[name]))
@@ -189,7 +188,7 @@ def _write_facts(path: Path, parts: list[Part], tally: Tally, notes: list[str]) 
     facts = dataclasses.asdict(tally)
     facts |= {
         "persons": sorted(tally.persons),
-        "parts": [dataclasses.asdict(p) for p in parts],
+        "parts": [p.to_dict() for p in parts],
         "notes": notes[:_NOTES],
     }
     path.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")

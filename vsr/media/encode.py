@@ -162,7 +162,7 @@ class VideoWriter:
         digest = hashlib.sha256(struct.pack("<q", pts))
         digest.update(picture.buffer.view(np.uint8).data)
         encoder = self._encoder()
-        encoder.write(picture, pts, digest.hexdigest())
+        encoder.write(picture, pts, digest.digest())
         if encoder.frames == self._cfg.part_frames:
             encoder.finish()
 
@@ -220,7 +220,7 @@ class VideoWriter:
             self._place()
         finally:
             self.abort()
-        digests = b"".join(bytes.fromhex(d) for p in self._parts for d in p.digests)
+        digests = b"".join(p.digests for p in self._parts)
         frames = sum(p.frames for p in self._parts)
         notices = list(self._notices)
         return EncodeResult(self._out, frames, notices, hashlib.sha256(digests).hexdigest())

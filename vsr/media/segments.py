@@ -14,9 +14,11 @@ import hashlib
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +29,7 @@ from vsr.media.nut import SYNCPOINT, NutMuxer
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
 
 _CHUNK = 1 << 20
+_DIGEST = hashlib.sha256().digest_size
 _HEADERS = 1 << 16
 """bytes within which a part's first picture begins"""
 
@@ -41,15 +44,35 @@ class Part:
     """bytes"""
     sha256: str
     """of those bytes"""
-    pts: tuple[int, ...]
-    """of its pictures, in order, in the source's time base"""
-    digests: tuple[str, ...]
-    """SHA-256 of each picture as it went into the encoder, see `EncodeResult.pictures_sha256`"""
+    pts: array[int]
+    """of its pictures, in order, in the source's time base; int64, since films are long"""
+    digests: bytes
+    """SHA-256 of each picture as it went into the encoder, see `EncodeResult.pictures_sha256`;
+    32 bytes each, one behind another"""
 
     @property
     def frames(self) -> int:
         """Number of pictures."""
         return len(self.pts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        values = {"name": self.name, "size": self.size, "sha256": self.sha256}
+        return {**values, "pts": list(self.pts), "digests": self.digests.hex()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Part:
+        """The reverse of `to_dict`. Raises ValueError, TypeError or KeyError on anything else."""
+        name, digests = str(values["name"]), bytes.fromhex(values["digests"])
+        try:
+            pts = array("q", values["pts"])
+        except OverflowError:
+            raise ValueError("a pts beyond 64 bits") from None
+        if Path(name).name != name:
+            raise ValueError("a name with a folder")
+        if len(digests) != _DIGEST * len(pts):
+            raise ValueError("counts differ")
+        return cls(name, int(values["size"]), str(values["sha256"]), pts, digests)
 
 
 class PartEncoder:
@@ -75,8 +98,8 @@ class PartEncoder:
         self._partial = path.with_name(f"{path.name}.partial")
         self._nut = nut
         self._shift = shift
-        self._pts: list[int] = []
-        self._digests: list[str] = []
+        self._pts = array("q")
+        self._digests = bytearray()
         self._process = FfmpegProcess(lambda _: arguments(self._partial), stdin=True)
         self._send(nut.header())
 
@@ -86,16 +109,16 @@ class PartEncoder:
         return len(self._pts)
 
     @property
-    def pts(self) -> list[int]:
+    def pts(self) -> array[int]:
         """Of the pictures written so far."""
         return self._pts
 
-    def write(self, picture: YuvPicture, pts: int, digest: str) -> None:
+    def write(self, picture: YuvPicture, pts: int, digest: bytes) -> None:
         """Append a picture. Raises OutputError on a full disk, FfmpegError on a lost encoder."""
         data = picture.buffer.view(np.uint8).data
         self._send(self._nut.frame(pts - self._shift, len(data)), data)
         self._pts.append(pts)
-        self._digests.append(digest)
+        self._digests += digest
 
     def finish(self) -> None:
         """No picture comes any more; the encoder goes on with what it holds."""
@@ -124,7 +147,7 @@ class PartEncoder:
             ) from None
         finally:
             self.abort()
-        return Part(self.path.name, size, sha256, tuple(self._pts), tuple(self._digests))
+        return Part(self.path.name, size, sha256, self._pts, bytes(self._digests))
 
     def abort(self) -> None:
         """Stop the encoder and remove an unfinished part."""

@@ -147,13 +147,16 @@ class Journal:
         self._started = time.monotonic()
         self._waiting: deque[_Judged] = deque()
         """of frames whose part is not finished"""
-        self._done: list[FinishedPart] = []
+        self.parts: list[Part] = []
+        """the finished parts, in order"""
+        self._earlier: list[FinishedPart] = []
         try:
             if not restart and (folder / _HEADER).exists():
                 self._check(header)
-                self._done = self._read()
+                self._earlier = self._read()
+            self.parts = [d.part for d in self._earlier]
             self._clean()
-            if not self._done:
+            if not self.parts:
                 write_atomically(folder / _HEADER, json.dumps(header, indent=2) + "\n")
                 (folder / _PARTS).touch()
                 sync_folder(folder)
@@ -162,13 +165,7 @@ class Journal:
             raise OutputError(
                 f"{folder}: {error.strerror or error}; check room and rights"
             ) from None
-        self._earlier_s = self._done[-1].seconds if self._done else 0.0
-        self._earlier = list(self._done)
-
-    @property
-    def parts(self) -> list[Part]:
-        """The finished parts, in order."""
-        return [d.part for d in self._done]
+        self._earlier_s = self._earlier[-1].seconds if self._earlier else 0.0
 
     @property
     def first(self) -> int:
@@ -220,7 +217,7 @@ class Journal:
                 f"{self._out}: cannot be written ({error.strerror or error}); free some room, then "
                 "the same command goes on"
             ) from None
-        self._done.append(done)
+        self.parts.append(part)
 
     def note_whole(self, path: Path) -> None:
         """Write down that the file ``path`` is the whole output, about to get its name."""
@@ -281,8 +278,8 @@ class Journal:
 
     def _clean(self) -> None:
         """Remove what a run that was killed left unfinished."""
-        keep = {_LOCK, _WHOLE, *(d.part.name for d in self._done)}
-        if self._done:
+        keep = {_LOCK, _WHOLE, *(p.name for p in self.parts)}
+        if self.parts:
             keep |= {_HEADER, _PARTS, _DETECTIONS}
         _empty(self.folder, keep=keep)
 
@@ -313,7 +310,7 @@ def _empty(folder: Path, keep: Iterable[str]) -> None:
 
 
 def _line(done: FinishedPart) -> bytes:
-    values = {**dataclasses.asdict(done.part), "judged": done.judged, "seconds": done.seconds}
+    values = {**done.part.to_dict(), "judged": done.judged, "seconds": done.seconds}
     return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
 
@@ -322,18 +319,9 @@ def _finished(line: bytes) -> FinishedPart:
     if not line.endswith(b"\n"):
         raise ValueError("cut short")
     values = json.loads(line)
-    name = str(values["name"])
-    if Path(name).name != name:
-        raise ValueError("a name with a folder")
-    part = Part(
-        name,
-        int(values["size"]),
-        str(values["sha256"]),
-        tuple(values["pts"]),
-        tuple(values["digests"]),
-    )
+    part = Part.from_dict(values)
     judged = tuple(tuple((o, d) for o, d in frame) for frame in values["judged"])
-    if not len(part.pts) == len(part.digests) == len(judged):
+    if part.frames != len(judged):
         raise ValueError("counts differ")
     return FinishedPart(part, judged, float(values["seconds"]))
 

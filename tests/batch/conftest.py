@@ -15,6 +15,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from batch_helpers import Outcome, command, environment
 
+pytest.register_assert_rewrite("engine_contract")
+
 BUCKET = "chokepoint-data"
 
 

@@ -20,6 +20,7 @@ from vsr.core.errors import UsageError, VsrError
 pytest.importorskip("ray", reason="Ray is not installed (extra 'ray')")
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+os.environ.setdefault("RAY_worker_niceness", "0")  # 15 starves where others keep the cores busy
 
 pytestmark = pytest.mark.timeout(900)
 _STORE = 80 << 20

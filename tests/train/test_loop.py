@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vsr.train.loop as loop_module
+from vsr.core.config import to_toml
 from vsr.core.errors import DataError, OutputError, UsageError
+from vsr.core.progress import Progress
 from vsr.models.generator import GeneratorConfig, build_generator
 from vsr.train.loop import CHECKPOINT, rate_at, train
 from vsr.train.recipe import OptimiserConfig
@@ -94,6 +97,61 @@ def test_a_killed_run_goes_on_to_bit_equal_weights(tiny, dataset, tmp_path) -> N
     with (tmp_path / "killed" / "log.csv").open() as file:
         steps = [int(r["step"]) for r in csv.DictReader(file) if r["loss"]]
     assert steps == sorted(set(steps))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, tmp_path, number) -> None:
+    long = tiny(loss={"adversarial": 0.05}, loop={"steps": 40, "checkpoint_every": 1000})
+    train(long, dataset, tmp_path / "whole")
+    told: list[str] = []
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 12:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(long, dataset, tmp_path / "run", progress=stop, report=told.append)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert told[-1] == "stopped after step 12, which is saved"
+    train(long, dataset, tmp_path / "run", report=told.append)
+    assert "goes on from step 12" in told
+    whole, stopped = arrays(tmp_path / "whole"), arrays(tmp_path / "run")
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], stopped[name], err_msg=name)
+
+
+def test_slow_steps_are_saved_by_the_clock(tiny, dataset, tmp_path, monkeypatch) -> None:
+    saved: list[int] = []
+    keep = loop_module.save_checkpoint
+    monkeypatch.setattr(loop_module, "_SAVE_S", 0.0)
+    monkeypatch.setattr(
+        loop_module, "save_checkpoint",
+        lambda path, state, meta: saved.append(meta["step"]) or keep(path, state, meta),
+    )  # fmt: skip
+    train(tiny(loop={"checkpoint_every": 1000}), dataset, tmp_path / "run")
+    assert set(saved) == set(range(1, 9))
+
+
+def test_the_command_says_that_a_stopped_run_goes_on(tiny, dataset, tmp_path) -> None:
+    recipe = tmp_path / "long.toml"
+    values = tiny(loop={"steps": 100_000, "checkpoint_every": 100_000}).to_dict()
+    recipe.write_text(to_toml(values))
+    line = [sys.executable, "-m", "vsr", "train", str(dataset), "-o", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        [*line, "--pipeline", str(recipe)], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "run/grids").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=100)[1]
+    assert process.returncode == 130
+    assert told.splitlines()[-1].endswith(
+        "run: interrupted; the same command goes on with this run"
+    )
+    assert "which is saved" in told
+    assert (tmp_path / "run" / CHECKPOINT).is_file()
 
 
 def test_training_makes_the_loss_small(tiny, dataset: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from vsr.train.log import RunLog
 from vsr.train.phases import PixelPhase, build_phase
 from vsr.train.pictures import save_curves, save_grid
 from vsr.train.recipe import OptimiserConfig, TrainRecipe, train_recipe_from_dict
+from vsr.train.stopping import asked_to_stop
 from vsr.train.validate import ValidationSet, open_validation
 from vsr.train.warm import blend_with, start_from
 
@@ -34,6 +35,8 @@ ops: Any = keras.ops  # its stubs know tensors of no backend
 CHECKPOINT = "checkpoint.npz"
 _MEASURES = ["psnr", "ssim", "gain", "gain_degraded"]
 _GRID_FACES = 6
+_SAVE_S = 300.0
+"""time of training that a killed run may lose, if its steps are slow"""
 
 Report = Callable[[str], None]
 
@@ -77,6 +80,7 @@ def train(
         DataError: the data set does not fit, or the weights became NaN (the last good ones are
             kept in the checkpoint and exported).
         OutputError: the run folder cannot be written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; the step at work was ended and saved.
     """
     if recipe.loop.blend < 1 and init is None:
         raise UsageError(
@@ -92,7 +96,8 @@ def train(
         report(start_from(phase, init))
     session.open_log()
     try:
-        broken = session.train(source.batches(session.step), progress)
+        with asked_to_stop() as stopping:
+            broken = session.train(source.batches(session.step), progress, stopping)
     except OSError as error:
         raise OutputError(
             f"{run}: cannot be written ({error.strerror or error}); make room, then start again"
@@ -129,6 +134,7 @@ class _Session:
         self.step, self.seconds = 0, 0.0
         self._log: RunLog | None = None
         self._checkpoint = run / CHECKPOINT
+        self._saved_at = time.monotonic()
 
     def resume(self) -> bool:
         """Takes up the folder's checkpoint; False where there is none."""
@@ -144,7 +150,12 @@ class _Session:
         columns = [*names, "rate", *_MEASURES]
         self._log = RunLog(self.run, columns, self.step, self.recipe.loop.tensorboard)
 
-    def train(self, batches: Iterator[tuple[Any, Any]], progress: ProgressHook) -> bool:
+    def train(
+        self,
+        batches: Iterator[tuple[Any, Any]],
+        progress: ProgressHook,
+        stopping: Callable[[], bool],
+    ) -> bool:
         """Runs to the end; True where the loss became NaN (the last checkpoint is back then)."""
         loop, begun = self.recipe.loop, time.monotonic() - self.seconds
         losses: list[dict[str, Any]] = []
@@ -168,6 +179,13 @@ class _Session:
                 progress(Progress(told, self.step, loop.steps, unit="steps"))
             elif loop.minutes is not None:
                 self.seconds = time.monotonic() - begun
+            if stopping() or time.monotonic() - self._saved_at > _SAVE_S:
+                self.seconds = time.monotonic() - begun
+                if not self._save():
+                    return self._back()
+                if stopping():
+                    self.report(f"stopped after step {self.step}, which is saved")
+                    raise KeyboardInterrupt
         return not self._save()
 
     def measure(self) -> dict[str, float]:
@@ -206,6 +224,7 @@ class _Session:
         return self._save() if self.step % loop.checkpoint_every == 0 else True
 
     def _save(self) -> bool:
+        self._saved_at = time.monotonic()
         meta = {"step": self.step, "seconds": round(self.seconds, 1)}
         return save_checkpoint(self._checkpoint, self.phase.state, meta)
 

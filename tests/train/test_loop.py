@@ -148,7 +148,7 @@ def test_the_command_says_that_a_stopped_run_goes_on(tiny, dataset, tmp_path) ->
     told = process.communicate(timeout=100)[1]
     assert process.returncode == 130
     assert told.splitlines()[-1].endswith(
-        "run: interrupted; the same command goes on with this run"
+        "run: interrupted; what is done is kept, the same command goes on from there"
     )
     assert "which is saved" in told
     assert (tmp_path / "run" / CHECKPOINT).is_file()

@@ -9,7 +9,7 @@ import typer
 
 from vsr.cli import batch_options as opts
 from vsr.cli import report as page
-from vsr.cli.common import fail, note, show_progress, state
+from vsr.cli.common import fail, kept_if_interrupted, note, show_progress, state
 from vsr.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def batch(
     work = WorkOptions(engine, workers, retries, overwrite, split, address, cpus, gpus)
     renew = overwrite or page.renewable(report)
     page.claim(report, overwrite=renew)
-    with show_progress(quiet=quiet or as_json) as progress:
+    with kept_if_interrupted(out), show_progress(quiet=quiet or as_json) as progress:
         summary = do_jobs(jobs, out, work, found.notices, progress)
     page.write(report, Path(out), None, overwrite=renew, quiet=quiet or as_json)
     table = write_tables(summary, out) if protocol == "seed" else None

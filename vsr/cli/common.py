@@ -68,6 +68,16 @@ def told_if_interrupted(out: Path) -> Iterator[None]:
         raise Exit(INTERRUPTED) from None
 
 
+@contextlib.contextmanager
+def kept_if_interrupted(out: Path | str) -> Iterator[None]:
+    """Say on Ctrl-C or SIGTERM that a job which can always be gone on with keeps what is done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail(f"{out}: interrupted; what is done is kept, the same command goes on from there")
+        raise
+
+
 def emit_json(value: Any) -> None:
     """The one machine-readable result on stdout."""
     text = json.dumps(value, indent=2, ensure_ascii=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, note, say, show_progress, state
+from vsr.cli.common import emit_json, kept_if_interrupted, note, say, show_progress, state
 
 if TYPE_CHECKING:
     from vsr.train.prepare.build import PrepareResult
@@ -139,7 +139,7 @@ def prepare(
     }
     cfg = build(PrepareConfig, options, "vsr prepare")
     command = shlex.join(["vsr", *sys.argv[1:]])
-    with show_progress(quiet=quiet or as_json) as progress:
+    with kept_if_interrupted(out), show_progress(quiet=quiet or as_json) as progress:
         result = builder.prepare(
             layout, source, out, cfg, overwrite=overwrite, command=command, progress=progress
         )

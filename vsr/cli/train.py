@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, fail, note, say, state
+from vsr.cli.common import emit_json, kept_if_interrupted, note, say, state
 from vsr.core.progress import Progress, ProgressHook, silent
 
 if TYPE_CHECKING:
@@ -63,21 +63,17 @@ def train(
     recipe = load_train_recipe(pipeline, [parse_set(text) for text in set_ or ()])
 
     command = shlex.join(["vsr", *sys.argv[1:]])
-    try:
-        with _show_steps(quiet=quiet or as_json) as progress:
-            result = run_training(
-                recipe,
-                dataset,
-                out,
-                init=init,
-                name=name,
-                command=command,
-                progress=progress,
-                report=lambda line: note(line, quiet=quiet or as_json),
-            )
-    except KeyboardInterrupt:
-        fail(f"{out}: interrupted; the same command goes on with this run")
-        raise
+    with kept_if_interrupted(out), _show_steps(quiet=quiet or as_json) as progress:
+        result = run_training(
+            recipe,
+            dataset,
+            out,
+            init=init,
+            name=name,
+            command=command,
+            progress=progress,
+            report=lambda line: note(line, quiet=quiet or as_json),
+        )
     _report(result, as_json=as_json, quiet=quiet)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, note, show_progress, state
+from vsr.cli.common import emit_json, kept_if_interrupted, note, show_progress, state
 
 if TYPE_CHECKING:
     from vsr.train.tune.recipe import TuneRecipe
@@ -70,20 +70,17 @@ def tune(
     changes += [("search", key, value) for key, value in options.items() if value is not None]
     recipe = load_tune_recipe(pipeline, changes)
     silent = quiet or as_json
-    try:
-        # where there is no bar, the line per trial is enough
-        with show_progress(quiet=silent or not sys.stderr.isatty()) as progress:
-            result = run_study(
-                recipe,
-                dataset,
-                out,
-                init=init,
-                progress=progress,
-                report=lambda line: note(line, quiet=silent),
-            )
-    except KeyboardInterrupt:
-        note(f"{out} keeps what is done; the same command goes on from there", quiet=silent)
-        raise
+    # where there is no bar, the line per trial is enough
+    bar = show_progress(quiet=silent or not sys.stderr.isatty())
+    with kept_if_interrupted(out), bar as progress:
+        result = run_study(
+            recipe,
+            dataset,
+            out,
+            init=init,
+            progress=progress,
+            report=lambda line: note(line, quiet=silent),
+        )
     _report(result, recipe, as_json=as_json, quiet=quiet)
 
 

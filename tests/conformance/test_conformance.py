@@ -32,7 +32,12 @@ def test_a_row_is_what_the_table_says(row, tmp_path):
 
 
 def _steady(text: str) -> str:
-    """Without what another build of ffmpeg counts differently: errors of a damaged stream."""
+    """Without what depends on where a damage strikes, which another processor's encoder moves.
+
+    That is what ffmpeg counts in a damaged stream, and whether a timestamp is hit.
+    """
+    if "the source is damaged" in text:
+        text = re.sub(r"\d+ timestamps of the source ran backwards[^;|]*; [^;|]*; ", "", text)
     return re.sub(r"\d+(\.\d+)?( s\b| of | errors| pictures| timestamps)", "N", text)
 
 

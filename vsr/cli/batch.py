@@ -9,7 +9,8 @@ import typer
 
 from vsr.cli import batch_options as opts
 from vsr.cli import report as page
-from vsr.cli.common import fail, kept_if_interrupted, note, show_progress, state
+from vsr.cli.common import fail, note, show_progress, state
+from vsr.cli.interrupted import kept_if_interrupted
 from vsr.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:

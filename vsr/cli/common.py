@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import one_line
@@ -50,32 +49,6 @@ def say(message: str) -> None:
 def printable(text: str) -> str:
     """Text of several lines in which nothing steers the terminal."""
     return "\n".join("".join(c if c.isprintable() else " " for c in x) for x in text.split("\n"))
-
-
-@contextlib.contextmanager
-def told_if_interrupted(out: Path) -> Iterator[None]:
-    """Say on Ctrl-C that an output's finished parts are kept."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        from typer import Exit
-
-        from vsr.run.journal import journal_path
-
-        if not journal_path(out).exists():
-            raise
-        fail("interrupted; finished parts are kept, the same command goes on from there")
-        raise Exit(INTERRUPTED) from None
-
-
-@contextlib.contextmanager
-def kept_if_interrupted(out: Path | str) -> Iterator[None]:
-    """Say on Ctrl-C or SIGTERM that a job which can always be gone on with keeps what is done."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        fail(f"{out}: interrupted; what is done is kept, the same command goes on from there")
-        raise
 
 
 def emit_json(value: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, kept_if_interrupted, note, say, show_progress, state
+from vsr.cli.common import emit_json, note, say, show_progress, state
+from vsr.cli.interrupted import kept_if_interrupted
 
 if TYPE_CHECKING:
     from vsr.train.prepare.build import PrepareResult
@@ -138,11 +139,9 @@ def prepare(
         "jobs": jobs,
     }
     cfg = build(PrepareConfig, options, "vsr prepare")
-    command = shlex.join(["vsr", *sys.argv[1:]])
+    rest = {"overwrite": overwrite, "command": shlex.join(["vsr", *sys.argv[1:]])}
     with kept_if_interrupted(out), show_progress(quiet=quiet or as_json) as progress:
-        result = builder.prepare(
-            layout, source, out, cfg, overwrite=overwrite, command=command, progress=progress
-        )
+        result = builder.prepare(layout, source, out, cfg, progress=progress, **rest)
     _report(result, out, as_json=as_json, quiet=quiet)
 
 

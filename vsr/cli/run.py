@@ -9,8 +9,9 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, say, show_progress, state, told_if_interrupted
+from vsr.cli.common import emit_json, fail, note, say, show_progress, state
 from vsr.cli.dryrun import show_estimate
+from vsr.cli.interrupted import told_if_interrupted
 from vsr.core.errors import BrokenSourceError, UsageError
 
 if TYPE_CHECKING:

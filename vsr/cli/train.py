@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, kept_if_interrupted, note, say, state
+from vsr.cli.common import emit_json, note, say, state
+from vsr.cli.interrupted import kept_if_interrupted
 from vsr.core.progress import Progress, ProgressHook, silent
 
 if TYPE_CHECKING:

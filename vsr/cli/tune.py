@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, kept_if_interrupted, note, show_progress, state
+from vsr.cli.common import emit_json, note, show_progress, state
+from vsr.cli.interrupted import kept_if_interrupted
 
 if TYPE_CHECKING:
     from vsr.train.tune.recipe import TuneRecipe

@@ -268,7 +268,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--speed", type=Path, help="what speed.py measured")
+    parser.add_argument(
+        "--speed", type=Path, action="append", default=[], help="what speed.py measured"
+    )
     parser.add_argument("--whole", type=Path, action="append", default=[])
     parser.add_argument("--svg", type=Path, help="where the chart goes")
     parser.add_argument("--into", type=Path, help="the page that takes the tables")
@@ -276,10 +278,10 @@ def main() -> None:
     texts = []
     if args.whole:
         texts.append(wholes([json.loads(p.read_text(encoding="utf-8")) for p in args.whole]))
-    if args.speed:
-        result = json.loads(args.speed.read_text(encoding="utf-8"))
+    for path in args.speed:
+        result = json.loads(path.read_text(encoding="utf-8"))
         texts.append(tables(result))
-        if args.svg:
+        if args.svg and any(row["group"] == "frame" for row in result["rows"]):
             args.svg.write_text(chart(result), encoding="utf-8")
     text = "\n\n".join(texts)
     if args.into:

@@ -33,13 +33,16 @@ from vsr.media.lookahead import limit_lookahead
 def test_only_large_pictures_are_looked_ahead_less(
     codec: str, preset: str, size: tuple[int, int], wanted: int | None
 ):
-    options: dict[str, object] = {"x265-params": "log-level=error:hdr10=1"}
+    options: dict[str, object] = (
+        {"x265-params": "log-level=error:hdr10=1"} if codec == "hevc" else {}
+    )
     limit_lookahead(options, EncodeConfig(codec=codec, preset=preset), size[0] * size[1])
     if codec == "hevc":
         extra = "" if wanted is None else f":rc-lookahead={wanted}"
         assert options == {"x265-params": "log-level=error:hdr10=1" + extra}
     else:
-        assert options.get("rc-lookahead") == wanted
+        ahead = {"rc-lookahead": wanted, "x264-params": "sync-lookahead=0"}
+        assert options == ({} if wanted is None else ahead)
 
 
 def test_fewer_pictures_ahead_take_less_memory():

@@ -3,7 +3,8 @@
 x264 keeps about three copies' worth of memory for each picture that it looks ahead. For "medium"
 these are 40: 1.2 GB for 3840x2160, more than all the rest of vsr takes. So for pictures larger
 than 1920x1080 the memory of 32 pictures of that size must do. Measured at 3840x2160, crf 17: ten
-pictures instead of 40 take 0.78 GB less and 10 % smaller files.
+pictures instead of 40 take 0.78 GB less and 10 % smaller files. Nor does a thread of its own
+look ahead there, which keeps more of them: the same bytes, 0.1 GB less, 0 to 8 % slower.
 """
 
 from __future__ import annotations
@@ -34,6 +35,6 @@ def limit_lookahead(options: dict[str, object], cfg: EncodeConfig, pixels: int) 
     if usual <= most:
         return
     if cfg.codec == "h264":
-        options["rc-lookahead"] = most
+        options |= {"rc-lookahead": most, "x264-params": "sync-lookahead=0"}
     else:
         options["x265-params"] = f"{options['x265-params']}:rc-lookahead={most}"

@@ -62,7 +62,7 @@ class UpscaleConfig:
     device: Device = "auto"
     max_pending_frames: int = 16
     """frames that may wait for a full batch, 1 to 256"""
-    max_pending_mb: int = 128
+    max_pending_mb: int = 64
     """and their pictures' size in MiB; one frame may always wait"""
 
     def __post_init__(self) -> None:

@@ -119,7 +119,8 @@ def check(value: Any, wanted: Any, where: str) -> None:
 
 @pytest.fixture(scope="module")
 def result() -> dict[str, Any]:
-    done = call("--seconds", 0.4, "--repeats", 1, "--set", "encode.preset=ultrafast", "--json")
+    quick = ("--pipeline", "restore-fast", "--set", "encode.preset=ultrafast")
+    done = call("--seconds", 0.4, "--repeats", 1, *quick, "--json")
     assert done.returncode == 0, done.stderr
     said = [ln for ln in done.stderr.splitlines() if not ln.startswith("note: others kept ")]
     assert said == []
@@ -146,7 +147,7 @@ def test_every_part_is_there_and_hangs_together(result: dict[str, Any]):
 
 def test_the_share_is_the_rate_over_the_peak_of_its_precision(result: dict[str, Any]):
     found = result["generator"]
-    assert found["gflop_per_face"] == pytest.approx(5.21, rel=0.01)
+    assert found["gflop_per_face"] == pytest.approx(1.024, rel=0.01)
     best = {peak["dtype"]: peak["gflop_s"] for peak in found["peaks"]}
     assert set(best) == {"float32", "bfloat16"}
     for row in found["rows"]:

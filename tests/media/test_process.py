@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,7 +27,13 @@ YUV = PIXEL_FORMATS["yuv420p"]
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """ffmpeg processes of this one, which may have others: another test's browser."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "ffmpeg" in child.name():
+                found.append(child)
+    return found
 
 
 def make_writer(info, folder) -> VideoWriter:

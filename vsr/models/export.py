@@ -21,7 +21,7 @@ from vsr.core.jsontext import parse_json
 from vsr.models.card import render_card
 from vsr.models.registry import INTERPOLATIONS, STORE, build, user_folder
 from vsr.models.spec import FORMAT, ModelSpec, spec_from_dict, write_spec
-from vsr.models.weights import load_weights, save_weights
+from vsr.models.weights import check_plain, load_weights, save_weights
 
 if TYPE_CHECKING:
     import keras
@@ -76,6 +76,7 @@ def add_model(
     draft = dataclasses.replace(draft, **(changes or {}))
     folder = user_folder() if folder is None else folder
     _check_free(draft.name, folder, overwrite)
+    check_plain(trained)  # before the backend starts, which takes seconds
     model = build(draft)
     load_weights(model, trained)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from vsr.core.config import near
 from vsr.core.errors import ModelError, UsageError
 from vsr.models.backend import start_backend
 from vsr.models.spec import SCALES, ModelSpec, read_spec
-from vsr.models.weights import check_sha256, load_weights
+from vsr.models.weights import check_plain, check_sha256, load_weights
 
 if TYPE_CHECKING:
     import keras
@@ -95,14 +95,17 @@ def find_card(name_or_path: str | Path) -> str | None:
 
 
 def verify(name_or_path: str | Path) -> None:
-    """Checks that a model's weights are there and are the ones of its spec.
+    """Checks that a model's weights are there, are the ones of its spec, and nothing but numbers.
+
+    Takes no backend, whose start takes seconds: a damaged model is told at once.
 
     Raises:
-        ModelError: unknown, missing, or another hash.
+        ModelError: unknown, missing, another hash, or no plain arrays.
     """
     spec, folder = _find(name_or_path)
     if spec.family != "interpolation":
         check_sha256(folder / spec.weights_file, spec.weights_sha256)
+        check_plain(folder / spec.weights_file)
 
 
 def load_generator(name_or_path: str | Path, dtype: Dtype = "float32") -> keras.Model:

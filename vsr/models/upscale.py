@@ -16,7 +16,7 @@ import numpy as np
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.models.backend import start_backend
 from vsr.models.interpolate import InterpolationUpscaler
-from vsr.models.registry import resolve_model
+from vsr.models.registry import resolve_model, verify
 from vsr.models.spec import SCALES
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -93,10 +93,11 @@ def load_upscaler(cfg: UpscaleConfig) -> Upscaler:
     spec = resolve_model(cfg.model, cfg.scale)
     if spec.name == "bicubic" or spec.name == "lanczos":
         return InterpolationUpscaler(spec.name, cfg.scale)
+    name = spec.name if cfg.model == "auto" else cfg.model
+    verify(name)
     start_backend()
     from vsr.models.network import load_network
 
-    name = spec.name if cfg.model == "auto" else cfg.model
     return load_network(name, precision=cfg.precision, device=cfg.device)
 
 

@@ -72,27 +72,24 @@ def save_weights(model: keras.Model, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def check_plain(path: Path) -> None:
+    """Looks into a weights file without reading its arrays, and without a backend.
+
+    Raises:
+        ModelError: no HDF5, or one that holds anything but arrays of floating point numbers.
+    """
+    _read(path, None)
+
+
 def load_weights(model: keras.Model, path: Path) -> None:
     """Puts the arrays of a ``.weights.h5`` into the model, cast to its variables' type.
 
     Raises:
         ModelError: no HDF5, or number, names or shapes differ from the model's.
     """
-    import h5py
-
     remedy = "the weights were trained for another 'generator' table: correct the spec"
     built = sorted(tuple(v.shape) for v in model.weights)
-    try:
-        with h5py.File(path, "r") as file:
-            datasets = list(_datasets(file, set()))
-            stored = sorted(d.shape for d in datasets)
-            # read only what has the right size: a file of a few bytes can promise petabytes
-            arrays = [np.asarray(d[()], np.float32) for d in datasets if stored == built]
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ModelError(
-            f"{path}: not a readable HDF5 file of weights ({_first_line(error)}); "
-            "give a .weights.h5"
-        ) from None
+    stored, arrays = _read(path, built)
     if stored != built:
         extra = [s for s in stored if s not in built] or [s for s in built if s not in stored]
         what = f", e.g. shape {extra[0]} on one side only" if extra else ""
@@ -109,6 +106,27 @@ def load_weights(model: keras.Model, path: Path) -> None:
         ) from None
     if _digests(np.asarray(v) for v in model.weights) != _digests(arrays):
         raise ModelError(f"{path}: does not fit the generator (Keras passed layers over); {remedy}")
+
+
+_Shapes = list[tuple[int, ...]]
+
+
+def _read(path: Path, wanted: _Shapes | None) -> tuple[_Shapes, list[np.ndarray]]:
+    """The shapes of a file's arrays, sorted; and the arrays themselves if those are ``wanted``."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            datasets = list(_datasets(file, set()))
+            stored = sorted(d.shape for d in datasets)
+            # read only what has the right size: a file of a few bytes can promise petabytes
+            arrays = [np.asarray(d[()], np.float32) for d in datasets if stored == wanted]
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelError(
+            f"{path}: not a readable HDF5 file of weights ({_first_line(error)}); "
+            "give a .weights.h5"
+        ) from None
+    return stored, arrays
 
 
 def _datasets(group: h5py.Group, seen: set[int]) -> Iterator[h5py.Dataset]:

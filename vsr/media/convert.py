@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from vsr.core.color import ColorSpec, PixelFormat, rgb_to_yuv, yuv_to_rgb
+from vsr.core.color import ColorSpec, PixelFormat, yuv_to_rgb, yuv_transform
 from vsr.core.types import YuvPicture
+
+_ONE_TWO_ONE = np.array([0.25, 0.5, 0.25], np.float32)
+_ONE = np.ones(1, np.float32)
 
 
 def from_rgb(rgb: np.ndarray, format: PixelFormat, color: ColorSpec) -> YuvPicture:
     """Convert a picture to ``format`` with the matrix and range of ``color``.
 
-    rgb: (H, W, 3) uint8 or uint16 (full 16-bit scale). Chroma is sited at the left, halfway
-    between two lines, as MPEG-2 and H.264 take it where nothing is said: a 1-2-1 filter
-    along a line, a mean of two lines.
+    rgb: (H, W, 3) uint8, uint16 (full 16-bit scale) or float32 where 1 is white, and what lies
+    beyond ends at the formats' limits. Chroma is sited at the left, halfway between two lines,
+    as MPEG-2 and H.264 take it where nothing is said: a 1-2-1 filter along a line, a mean of two.
     """
     height, width = rgb.shape[:2]
-    yuv = rgb_to_yuv(rgb, color, format.bit_depth)
-    planes = [yuv[..., 0]]
-    for index in (1, 2):
-        plane = yuv[..., index]
-        if format.log2_chroma_h:
-            plane = _halve_rows(plane)
-        if format.log2_chroma_w:
-            plane = _halve_columns(plane)
-        planes.append(plane)
-    dtype = np.uint16 if format.bit_depth > 8 else np.uint8
-    buffer = np.concatenate([p.reshape(-1) for p in planes])
+    matrix = yuv_transform(color, format.bit_depth)
+    if rgb.dtype != np.float32:
+        matrix[:, :3] /= np.iinfo(rgb.dtype).max
+    pixels = rgb.astype(np.float32, copy=False)
+    # Both filter and matrix are linear: fewer pixels are left for the matrix when it comes last.
+    _, *chroma = cv2.split(cv2.transform(_chroma_sites(pixels, format), matrix))
+    planes = [cv2.transform(pixels, matrix[:1]), *chroma]
+    buffer = np.empty(
+        format.samples(width, height), np.uint16 if format.bit_depth > 8 else np.uint8
+    )
+    depth = cv2.CV_16U if format.bit_depth > 8 else cv2.CV_8U
     low, high = _code_range(color, format.bit_depth)
-    buffer = np.clip(np.rint(buffer), low, high).astype(dtype)
+    at = 0
+    for plane in planes:
+        there = buffer[at : at + plane.size].reshape(plane.shape)
+        # times 1 rounds to the nearest code and saturates
+        cv2.addWeighted(plane, 1, plane, 0, 0, dst=there, dtype=depth)
+        np.clip(there, low, high, out=there)
+        at += plane.size
     return YuvPicture(buffer, width, height, format, color)
 
 
@@ -71,16 +81,21 @@ def _double_columns(plane: np.ndarray) -> np.ndarray:
     return doubled
 
 
-def _halve_rows(plane: np.ndarray) -> np.ndarray:
-    if plane.shape[0] % 2:
-        plane = np.concatenate([plane, plane[-1:]])
-    return (plane[0::2] + plane[1::2]) * np.float32(0.5)
-
-
-def _halve_columns(plane: np.ndarray) -> np.ndarray:
-    padded = np.pad(plane, ((0, 0), (1, 1)), mode="edge")
-    smooth = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) * np.float32(0.25)
-    return smooth[:, 0::2]
+def _chroma_sites(pixels: np.ndarray, format: PixelFormat) -> np.ndarray:
+    """The colours (h, w, 3) float32 where the format has its chroma samples."""
+    if format.log2_chroma_h:
+        if pixels.shape[0] % 2:
+            pixels = np.concatenate([pixels, pixels[-1:]])
+        pixels = pixels[0::2] + pixels[1::2]
+        pixels *= np.float32(0.5)
+    if format.log2_chroma_w:
+        if pixels.shape[1] % 2:
+            pixels = np.concatenate([pixels, pixels[:, -1:]], axis=1)
+        smooth = cv2.sepFilter2D(pixels, -1, _ONE_TWO_ONE, _ONE, borderType=cv2.BORDER_REPLICATE)
+        # every second column, in a fifth of the time that a copy of smooth[:, 0::2] takes
+        size = pixels.shape[1] // 2, pixels.shape[0]
+        pixels = cv2.resize(smooth, size, interpolation=cv2.INTER_NEAREST)
+    return pixels
 
 
 def _code_range(color: ColorSpec, bit_depth: int) -> tuple[int, int]:

@@ -202,7 +202,9 @@ class FolderReader:
         if self._canvas is None:
             return None
         size = rgb.shape[1] * self._scale, rgb.shape[0] * self._scale
-        large = cv2.resize(rgb, size, interpolation=cv2.INTER_LANCZOS4)
+        # OpenCV's Lanczos is more than twice as fast on floats as on bytes
+        unit = rgb * np.float32(1 / np.iinfo(rgb.dtype).max)
+        large = cv2.resize(unit, size, interpolation=cv2.INTER_LANCZOS4)
         return from_rgb(large, self._canvas, self.info.color)
 
 

@@ -14,10 +14,13 @@ import tempfile
 from collections.abc import Iterator
 
 _NOTICE = re.compile(
-    rb"WARNING: All log messages before absl|[IW]\d{4} \d\d:|[IW]0000 |"
-    rb"E\d{4} .*failed call to cuInit"
+    rb"WARNING: All log messages before absl|To enable the following instructions|"
+    rb"[IW]\d{4} \d\d:|[IW]0000 |\d{4}-\d\d-\d\d [\d:.]+: [IW] |"
+    rb"(E\d{4} |\d{4}-\d\d-\d\d [\d:.]+: E )"
+    rb".*(failed call to cuInit|Unable to register cu\w+ factory)"
 )
-"""the last: a CUDA library without a card, which `has_gpu` answers with False"""
+"""the last: a CUDA library without a card, which `has_gpu` answers with False, and one that
+TensorFlow 2.18 registers twice"""
 
 
 def start_backend() -> None:

@@ -176,6 +176,24 @@ def test_from_rgb_agrees_with_ffmpegs_conversion(referee, tmp_path, pix_fmt, siz
     assert error.max() <= 3 * unit
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("size", [(8, 10), (7, 9), (1, 1)])
+def test_from_rgb_is_the_formula_at_the_chroma_sites(size, dtype):
+    from vsr.core.color import ColorSpec
+
+    rgb, color = np.random.default_rng(3).random((*size, 3), np.float32), ColorSpec(matrix="bt601")
+    if dtype != np.float32:
+        rgb = np.rint(rgb * np.iinfo(dtype).max).astype(dtype)
+    wanted = rgb_to_yuv(rgb, color, 8)
+    y, u, v = from_rgb(rgb, PIXEL_FORMATS["yuv420p"], color).planes()
+    assert np.abs(y - wanted[..., 0]).max() < 0.51
+    for plane, full in ((u, wanted[..., 1]), (v, wanted[..., 2])):
+        lines = np.pad(full, ((0, full.shape[0] % 2), (1, 1)), mode="edge")
+        lines = (lines[0::2] + lines[1::2]) / 2
+        sites = (lines[:, :-2] + 2 * lines[:, 1:-1] + lines[:, 2:])[:, 0::2] / 4
+        assert np.abs(plane - sites).max() < 0.51
+
+
 def test_from_rgb_never_leaves_the_legal_codes():
     from vsr.core.color import ColorSpec
 

@@ -84,7 +84,9 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
 
 
 def rgb_to_yuv(rgb: np.ndarray, color: ColorSpec, bit_depth: int) -> np.ndarray:
-    """R'G'B' -> Y'CbCr at full chroma resolution, unrounded.
+    """R'G'B' -> Y'CbCr at full chroma resolution, unrounded (ITU-T H.273, 8.3).
+
+    The formula as it stands there, which the quicker ways of the stages are tested against.
 
     rgb: (H, W, 3) uint8, uint16 (full 16-bit scale) or float32 in 0..1.
     Returns float32 (H, W, 3) in code values of ``bit_depth``; not clipped.

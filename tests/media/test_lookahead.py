@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 
+import cv2
 import numpy as np
 import psutil
 import pytest
 
 from vsr.media.binary import ffmpeg_exe
-from vsr.media.codecs import EncodeConfig
+from vsr.media.codecs import EncodeConfig, encoder_options
 from vsr.media.lookahead import limit_lookahead
 
 
@@ -23,6 +24,8 @@ from vsr.media.lookahead import limit_lookahead
         ("h264", "slow", (1920, 1080), 40),
         ("h264", "veryfast", (3840, 2160), 8),
         ("h264", "veryfast", (1920, 1080), None),
+        ("h264", "superfast", (3840, 2160), 8),
+        ("h264", "superfast", (1920, 1080), None),
         ("h264", "medium", (7680, 4320), 8),
         ("hevc", "medium", (3840, 2160), 8),
         ("hevc", "medium", (1920, 1080), None),
@@ -50,6 +53,34 @@ def test_fewer_pictures_ahead_take_less_memory():
     peaks = [_peak_mib(frames) for frames in (40, 10)]
     # 30 pictures of 1.5 bytes a pixel are 44 MiB; x264 keeps more than their samples alone
     assert peaks[0] - peaks[1] > 44
+
+
+def test_superfast_makes_files_nearly_as_small_as_veryfast():
+    ours = {preset: _size(_options(preset)) for preset in ("superfast", "veryfast")}
+    plain = _options("superfast")
+    del plain["mbtree"], plain["rc-lookahead"]
+    assert ours["superfast"] < 1.3 * ours["veryfast"] < 0.8 * _size(plain)
+
+
+def _options(preset: str) -> dict[str, str | int]:
+    return encoder_options(EncodeConfig(preset=preset))
+
+
+def _size(options: dict[str, str | int]) -> int:
+    """Bytes of forty noisy pictures of a still scene."""
+    scene = cv2.resize(np.random.default_rng(1).uniform(40, 216, (24, 32)), (320, 240))
+    rng = np.random.default_rng(0)
+    source = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "320x240", "-i", "pipe:0"]
+    target = [text for name, value in options.items() for text in (f"-{name}", str(value))]
+    command = [ffmpeg_exe(), "-v", "error", *source, *target, "-pix_fmt", "yuv420p"]
+    noisy = [np.clip(scene + rng.normal(0, 4, scene.shape), 0, 255) for _ in range(40)]
+    done = subprocess.run(
+        [*command, "-f", "nut", "pipe:1"],
+        input=np.stack(noisy).astype(np.uint8).tobytes(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return len(done.stdout)
 
 
 def _peak_mib(lookahead: int) -> float:

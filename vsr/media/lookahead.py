@@ -9,9 +9,9 @@ look ahead there, which keeps more of them: the same bytes, 0.1 GB less, 0 to 8 
 
 from __future__ import annotations
 
-from vsr.media.codecs import PRESETS, EncodeConfig, card_encoder
+from vsr.media.codecs import PRESETS, SUPERFAST_LOOKAHEAD, EncodeConfig, card_encoder
 
-_X264 = (0, 0, 10, 20, 30, 40, 50, 60, 60)
+_X264 = (0, SUPERFAST_LOOKAHEAD, 10, 20, 30, 40, 50, 60, 60)
 _X265 = (5, 10, 15, 15, 15, 20, 25, 40, 40)
 """pictures that each of `PRESETS` looks ahead"""
 _FULL_HD = 1920 * 1080

@@ -18,10 +18,13 @@ from batch_helpers import contents
 from vsr.batch.archives import extract_folder, members, unpack
 from vsr.batch.chokepoint import count_labels, find
 from vsr.batch.job import Job, Row, fingerprint
+from vsr.batch.making import labels_of
 from vsr.batch.persons import Labels, safe_name
+from vsr.batch.plan import BatchRequest, plan, unpack_archives
 from vsr.batch.storage import LocalStorage, open_storage
-from vsr.core.errors import DataError, InputError, UsageError
+from vsr.core.errors import DataError, InputError, OutputError, UsageError
 from vsr.faces.annotations import parse_annotations, read_annotations
+from vsr.run.recipe import load_recipe
 
 XML = b"""<?xml version="1.0"?><dataset name="P1E_S1_C1">
 <frame number="00000000"/>
@@ -74,6 +77,49 @@ def test_labels_may_lie_elsewhere(tmp_path):
     assert sequence.labels == "P1E_S1_C1.xml"
     assert sequence.counts is not None
     assert sequence.counts.faces == 2
+
+
+OTHER = XML.replace(b"0003", b"0005").replace(b"0004", b"0006")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_labels_elsewhere_are_the_only_ones(tmp_path, packed):
+    """Also where the root has some of the same name, and where they lie in an archive."""
+    data = touch(tmp_path / "data", "P1E_S1_C1/00000001.jpg", "P1E_S1_C1.xml")
+    touch(data, "P1E_S1_C2/00000001.jpg", "P1E_S1_C2.xml")
+    labels = touch(tmp_path / "labels", "deep/P1E_S1_C1.xml")
+    (labels / "deep/P1E_S1_C1.xml").write_bytes(OTHER)
+    if packed:
+        with zipfile.ZipFile(labels / "groundtruth.zip", "w") as file:
+            file.write(labels / "deep/P1E_S1_C1.xml", "deep/P1E_S1_C1.xml")
+        (labels / "deep/P1E_S1_C1.xml").unlink()
+    request = BatchRequest(
+        dataset="chokepoint", root=open_storage(str(data)), labels=open_storage(str(labels)),
+        out=str(tmp_path / "out"), recipe=load_recipe("chokepoint"),
+    )  # fmt: skip
+    first, second = plan(request)[1]
+    assert (first.problem, first.labels_root) == ("", str(labels))
+    read = labels_of(first, open_storage(first.root), tmp_path / "scratch")
+    assert read is not None
+    assert {p.person_id for f in read.frames for p in f.persons} == {"0005", "0006", "Unknown"}
+    assert second.labels is None
+
+
+def test_what_lies_beside_unpacked_archives_counts_too(tmp_path):
+    data = touch(tmp_path / "data", "P1E_S1_C1.xml", "P1E_S2_C1/00000001.jpg")
+    tar_with(data / "P1E_S1.tar", "P1E_S1_C1/00000001.jpg")
+    for into in (tmp_path / "into", data / "into"):
+        root = open_storage(str(data))
+        request = BatchRequest(
+            dataset="chokepoint", root=root, unpacked=unpack_archives(root, into),
+            out=str(tmp_path / "out"), recipe=load_recipe("chokepoint"),
+        )  # fmt: skip
+        first, second = plan(request)[1]
+        assert (first.name, second.name) == ("P1E_S1_C1", "P1E_S2_C1")
+        assert first.archive is None
+        assert (Path(first.root) / first.source / first.files[0]).is_file()
+        assert (Path(second.root) / second.source / second.files[0]).is_file()
+        assert labels_of(first, open_storage(first.root), tmp_path / "scratch") is not None
 
 
 def test_of_two_folders_with_one_name_the_first_counts(tmp_path):
@@ -186,6 +232,74 @@ def test_a_sequence_in_which_an_archive_breaks_off_has_a_problem(archives, tmp_p
     assert not all(s.problem for s in found.values())
 
 
+def test_a_folder_called_like_an_archive_keeps_its_name(tmp_path):
+    """Three folders "...tar" without their suffix would be three times ".."."""
+    archive = tar_with(tmp_path / "a.tar", "...tar/...tar/...tar/escaped/x.jpg")
+    assert unpack(archive, "deep/down/a.tar", tmp_path / "into/here") == 1
+    made = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("x.jpg")]
+    assert made == ["into/here/deep/down/a/...tar/...tar/...tar/escaped/x.jpg"]
+
+
+@pytest.mark.parametrize("name", [".tar", "...tar", "..zip"])
+def test_an_archive_whose_name_is_all_suffix_is_unpacked_under_it(tmp_path, name):
+    inner = tmp_path / name
+    if name.endswith("zip"):
+        with zipfile.ZipFile(inner, "w") as file:
+            file.writestr("x.jpg", "x")
+    else:
+        tar_with(inner, "x.jpg")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(inner, f"f/{name}")
+    unpack(tmp_path / "a.tar", "a.tar", tmp_path / "into")
+    assert [p for p in tmp_path.rglob("x.jpg")] == [tmp_path / "into/a/f" / name / "x.jpg"]
+
+
+@pytest.mark.parametrize("outer", ["a.tar", "a.tar.xz", "a.zip"])
+def test_a_zip_inside_an_archive_is_read(tmp_path, outer):
+    inner = tmp_path / "inner/P1E_S1_C1.zip"
+    inner.parent.mkdir()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as file:
+        for number in range(3):
+            file.writestr(f"P1E_S1_C1/{number:08d}.jpg", bytes(1000))
+    root = tmp_path / "root"
+    root.mkdir()
+    if outer.endswith(".zip"):
+        with zipfile.ZipFile(root / outer, "w") as file:
+            file.write(inner, inner.name)
+    else:
+        with tarfile.open(root / outer, "w:xz" if outer.endswith("xz") else "w") as tar:
+            tar.add(inner, inner.name)
+    (sequence,) = find(open_storage(str(root))).sequences
+    assert (sequence.name, len(sequence.files), sequence.problem) == ("P1E_S1_C1", 3, "")
+    into = extract_folder(root / outer, outer, sequence.folder, sequence.files, tmp_path / "x")
+    assert [p.read_bytes() for p in sorted(into.iterdir())] == [bytes(1000)] * 3
+
+
+def test_what_cannot_be_written_is_no_fault_of_the_archive(tmp_path):
+    archive = tar_with(tmp_path / "a.tar", "S/00000000.jpg")
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(OutputError, match="cannot be unpacked"):
+        unpack(archive, "a.tar", tmp_path / "file")
+    with pytest.raises(OutputError, match="cannot be unpacked"):
+        extract_folder(archive, "a.tar", "a.tar/S", ("00000000.jpg",), tmp_path / "file")
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path):
+    resource = pytest.importorskip("resource")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        info = tarfile.TarInfo("S/00000000.jpg")
+        info.size = 200_000
+        tar.addfile(info, io.BytesIO(bytes(200_000)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"00000000\.jpg: cannot be unpacked"):
+            unpack(tmp_path / "a.tar", "a.tar", tmp_path / "into")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [p for p in (tmp_path / "into").rglob("*") if p.is_file()]
+
+
 def test_archives_nested_too_deep_are_refused(tmp_path):
     inner = tar_with(tmp_path / "0.tar", "x.jpg")
     for depth in range(1, 5):
@@ -214,6 +328,11 @@ def test_places_completely_and_replaces(tmp_path):
     storage.remove("a/b")
     assert storage.count("a/b") == 0
     assert storage.read_text("a/b") is None
+
+
+def test_a_scratch_folder_fits_whatever_it_is_for(tmp_path):
+    with LocalStorage(tmp_path).scratch("/".join(["a folder of a long name"] * 20)) as folder:
+        (folder / "f").write_text("x")
 
 
 def test_paths_stay_inside(tmp_path):

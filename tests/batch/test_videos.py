@@ -12,6 +12,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from batch_helpers import FAST, ROOT, contents, rows_of
 
+from vsr.batch.job import Job
+from vsr.batch.plan import BatchRequest, plan
+from vsr.batch.storage import open_storage
+from vsr.core.errors import UsageError
+from vsr.run.recipe import load_recipe
+
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory) -> Path:
@@ -79,3 +85,50 @@ def test_a_second_run_keeps_what_is_done(vsr, videos, out):
     assert contents(out) == before
     listed = vsr("batch", videos, "-o", out, "--dataset", "videos", "--list", "--json").json()
     assert len(listed["sequences"]) == 5
+
+
+def planned(root: Path | str, out: Path | str, only: tuple[str, ...] = (), **more) -> list[Job]:
+    request = BatchRequest(
+        dataset="videos", root=open_storage(str(root)), out=str(out), only=only,
+        recipe=load_recipe("restore", [("upscale", "model", "bicubic")]), **more,
+    )  # fmt: skip
+    return plan(request)[1]
+
+
+def test_names_do_not_depend_on_what_is_chosen(tmp_path):
+    for name in ("one.mp4", "one.mov", "two.mp4"):
+        (tmp_path / name).write_bytes(b"video")
+    assert [j.name for j in planned(tmp_path, "out")] == ["one.mov", "one.mp4", "two"]
+    assert [j.name for j in planned(tmp_path, "out", ("*.mp4",))] == ["one.mp4", "two"]
+
+
+def test_results_are_not_sources_however_their_place_is_spelled(tmp_path):
+    for path in ("one.mp4", "out/one.mp4"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(b"video")
+    for out in (tmp_path / "out", f"file://{tmp_path}/out", f"{tmp_path}/x/../out/"):
+        jobs = planned(f"file://{tmp_path}", out)
+        assert [j.source for j in jobs] == ["one.mp4"]
+        assert jobs[0].out == str(tmp_path / "out") or ".." in str(out)
+    with pytest.raises(UsageError, match="the same folder"):
+        planned(tmp_path, f"file://{tmp_path}")
+
+
+def test_results_in_a_bucket_are_not_sources(bucket):
+    root = open_storage(f"{bucket}/videos")
+    for path in ("one.mp4", "out/one.mp4"):
+        root.write_text(path, "video")
+    assert [j.source for j in planned(root.url, f"{root.url}/out/")] == ["one.mp4"]
+    with pytest.raises(UsageError, match="the same folder"):
+        planned(root.url, f"{root.url}/")
+
+
+def test_videos_beside_unpacked_archives_count_too(tmp_path):
+    root, into = tmp_path / "root", tmp_path / "into"
+    for path in (root / "one.mp4", root / "same.mp4", into / "hall/two.mp4", into / "same.mp4"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"video")
+    jobs = planned(root, tmp_path / "out", unpacked=open_storage(str(into)))
+    assert [(j.name, j.root) for j in jobs] == [
+        ("one", str(root)), ("same", str(root)), ("hall/two", str(into)),
+    ]  # fmt: skip

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import io
 import lzma
-import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -56,11 +55,18 @@ class Member:
     """changes when the content does (modification time or CRC)"""
     file: IO[bytes]
     """its content; must be read before the next member is asked for"""
+    archives: tuple[str, ...]
+    """paths of the archives around it, as ``path`` has them, outermost first"""
 
     def copy_to(self, target: IO[bytes]) -> None:
-        """Write the content. Raises DataError where the archive is damaged here."""
+        """Write the content. Raises DataError where the archive is damaged here, OSError where
+        the target cannot be written."""
+        while data := self._some():
+            target.write(data)
+
+    def _some(self) -> bytes:
         try:
-            shutil.copyfileobj(self.file, target, _BUFFER)
+            return self.file.read(_BUFFER)
         except _BROKEN as error:
             raise DataError(f"{self.path}: cannot be read to its end ({error})") from None
 
@@ -80,12 +86,13 @@ def members(path: Path, name: str) -> Iterator[Member]:
     """The files of an archive and of the archives inside it, in stored order.
 
     name: what the archive is called at the head of the members' paths.
-    Raises DataError in one line where the archive is damaged or unsafe.
+    Raises DataError in one line where the archive is damaged or unsafe, OutputError where there
+    is no room for a zip inside of it.
     """
     try:
         budget = _Budget(name, _FREE_BYTES + _MAX_RATIO * path.stat().st_size)
         with path.open("rb") as file:
-            yield from _walk(file, path.name, name, budget, 1)
+            yield from _walk(file, (name,), budget)
     except _BROKEN as error:
         raise DataError(f"{path}: cannot be read to its end ({error}); get it again") from None
 
@@ -116,17 +123,37 @@ class _Budget:
             )
 
 
-def _walk(file: IO[bytes], name: str, at: str, budget: _Budget, depth: int) -> Iterator[Member]:
-    inner = _zip_members if name.lower().endswith(".zip") else _tar_members
-    for member in inner(file, at):
+def _walk(file: IO[bytes], archives: tuple[str, ...], budget: _Budget) -> Iterator[Member]:
+    """archives: the one that ``file`` is, behind those around it."""
+    inner = _zip_members if _is_zip(archives[-1]) else _tar_members
+    for member in inner(file, archives):
         budget.take(member.path, member.size)
-        last = PurePosixPath(member.path).name
-        if not is_archive(last):
+        if not is_archive(PurePosixPath(member.path).name):
             yield member
-        elif depth == _MAX_DEPTH:
+        elif len(archives) == _MAX_DEPTH:
             raise DataError(f"{member.path}: archives nested deeper than {_MAX_DEPTH}; unpack it")
         else:
-            yield from _walk(member.file, last, member.path, budget, depth + 1)
+            with _opened(member) as nested:
+                yield from _walk(nested, (*archives, member.path), budget)
+
+
+def _is_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+@contextlib.contextmanager
+def _opened(member: Member) -> Iterator[IO[bytes]]:
+    """The content of an archive inside another; a copy of a zip, whose table of contents stands
+    at its end."""
+    if not _is_zip(member.path):
+        yield member.file
+        return
+    with contextlib.ExitStack() as stack:
+        with _writing(tempfile.gettempdir()):
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            member.copy_to(copy)
+            copy.flush()
+        yield copy
 
 
 class _TarInfo(tarfile.TarInfo):
@@ -144,31 +171,26 @@ _NAME_TYPES = (
 )  # fmt: skip
 
 
-def _tar_members(file: IO[bytes], at: str) -> Iterator[Member]:
+def _tar_members(file: IO[bytes], archives: tuple[str, ...]) -> Iterator[Member]:
     with tarfile.open(fileobj=file, mode="r|*", bufsize=_BUFFER, tarinfo=_TarInfo) as tar:
         for info in tar:
             if not info.isreg():
                 continue
-            path = _safe(info.name, at)
+            path = _safe(info.name, archives[-1])
             content = tar.extractfile(info)
             if content is not None:
-                yield Member(path, info.size, str(int(info.mtime)), content)
+                yield Member(path, info.size, str(int(info.mtime)), content, archives)
 
 
-def _zip_members(file: IO[bytes], at: str) -> Iterator[Member]:
-    with contextlib.ExitStack() as stack:
-        if not file.seekable():  # a zip's table of contents stands at its end
-            copy = stack.enter_context(tempfile.TemporaryFile())
-            shutil.copyfileobj(file, copy, _BUFFER)
-            file = copy
-        with zipfile.ZipFile(file) as archive:
-            for info in archive.infolist():
-                link = (info.external_attr >> 28) == 0xA
-                if info.is_dir() or link:
-                    continue
-                with archive.open(info) as content:
-                    yield Member(_safe(info.filename, at), info.file_size, f"{info.CRC:08x}",
-                                 content)  # fmt: skip
+def _zip_members(file: IO[bytes], archives: tuple[str, ...]) -> Iterator[Member]:
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            link = (info.external_attr >> 28) == 0xA
+            if info.is_dir() or link:
+                continue
+            path = _safe(info.filename, archives[-1])
+            with archive.open(info) as content:
+                yield Member(path, info.file_size, f"{info.CRC:08x}", content, archives)
 
 
 def _safe(name: str, at: str) -> str:
@@ -186,7 +208,8 @@ def extract_folder(archive: Path, name: str, folder: str, names: tuple[str, ...]
     are left out. Returns ``into``. Raises DataError, OutputError.
     """
     wanted = set(names)
-    into.mkdir(parents=True, exist_ok=True)
+    with _writing(into):
+        into.mkdir(parents=True, exist_ok=True)
     for member in members(archive, name):
         parent, _, last = member.path.rpartition("/")
         if parent == folder and last in wanted:
@@ -197,39 +220,67 @@ def extract_folder(archive: Path, name: str, folder: str, names: tuple[str, ...]
     return into
 
 
-def unpack(archive: Path, name: str, into: Path, prefix: str = "") -> int:
+def unpack(archive: Path, name: str, into: Path) -> int:
     """Write every file of an archive below ``into``; returns their number.
 
     The archives' own names lose their suffix. A file that stands there in the right size is
-    left alone, so that an interrupted unpacking goes on. prefix: laid before the paths.
+    left alone, so that an interrupted unpacking goes on. Raises DataError, OutputError.
     """
     count = 0
     for member in members(archive, name):
-        parts = [bare(p) for p in PurePosixPath(member.path).parts[:-1]]
-        target = into.joinpath(prefix, *parts, PurePosixPath(member.path).name)
-        if not target.is_file() or target.stat().st_size != member.size:
+        target = into / _unpacked(member)
+        with _writing(target):
+            there = target.is_file() and target.stat().st_size == member.size
+        if not there:
             _write(member, target)
         count += 1
     return count
 
 
+def _unpacked(member: Member) -> PurePosixPath:
+    """Where a member comes to lie: as in its archive, but the archives around it lose their
+    suffix (folders that are only called like one keep it)."""
+    parts = list(PurePosixPath(member.path).parts)
+    for archive in member.archives:
+        at = len(PurePosixPath(archive).parts) - 1
+        parts[at] = bare(parts[at])
+    path = PurePosixPath(*parts)
+    if path.is_absolute() or ".." in path.parts or len(path.parts) != len(parts):
+        raise DataError(f"{member.path}: would be unpacked as '{path}', which leads out; refused")
+    return path
+
+
 def bare(name: str) -> str:
-    """An archive's name without its suffix; other names as they are."""
+    """An archive's name without its suffix; other names, and one that is all suffix and dots, as
+    they are."""
     suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True)
                    if name.lower().endswith(s)), "")  # fmt: skip
-    return name[: len(name) - len(suffix)] if suffix else name
+    stem = name[: len(name) - len(suffix)] if suffix else name
+    return stem if stem.strip(".") else name
 
 
 def _write(member: Member, target: Path) -> None:
     partial = hidden_beside(target, ".partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            member.copy_to(file)
-        if partial.stat().st_size != member.size:
-            raise DataError(f"{member.path}: ends before its {member.size} bytes; get it again")
-        partial.replace(target)
-    except FileExistsError as error:
-        raise OutputError(f"{target}: cannot be unpacked ({error.strerror})") from None
+        with _writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                member.copy_to(file)
+            if partial.stat().st_size != member.size:
+                raise DataError(f"{member.path}: ends before its {member.size} bytes; get it again")
+            partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(target: Path | str) -> Iterator[None]:
+    """A fault of the disk that is written to, told apart from one of the archive."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{target}: cannot be unpacked ({error.strerror or error}); free some room, or choose "
+            "a folder you may write to"
+        ) from None

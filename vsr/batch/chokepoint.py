@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from vsr.batch.archives import bare, is_archive, members
 from vsr.batch.job import fingerprint
-from vsr.batch.storage import Entry, Storage
+from vsr.batch.storage import Entry, Storage, path_below
 from vsr.core.errors import DataError, VsrError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.faces.annotations import FRAME_NAME, SequenceAnnotations, parse_annotations
@@ -57,8 +57,10 @@ class ChokePointSequence:
 
     name: str
     """of its folder, part included"""
+    root: str = ""
+    """location that ``folder`` is below"""
     folder: str
-    """below the root; through an archive as `archives.members` names it"""
+    """through an archive as `archives.members` names it"""
     archive: str | None = None
     """outermost archive around ``folder``"""
     files: tuple[str, ...] = ()
@@ -66,6 +68,8 @@ class ChokePointSequence:
     labels: str | None = None
     """its label file"""
     labels_archive: str | None = None
+    labels_root: str = ""
+    """location that ``labels`` is below"""
     counts: LabelCounts | None = None
     """None without labels"""
     source_print: str = ""
@@ -99,6 +103,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Folder:
+    root: Storage
     path: str
     archive: str | None
     files: dict[int, Entry] = field(default_factory=dict)
@@ -107,60 +112,83 @@ class _Folder:
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
+    root: Storage
     path: str
     archive: str | None
     data: bytes | None
     """None: lies open, is read when wanted"""
 
 
-def find(root: Storage, labels: Storage | None = None, progress: ProgressHook = silent) -> Found:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    """What is looked for below a location."""
+
+    frames: bool = True
+    labels: bool = True
+    archives: bool = True
+    """inside of these too"""
+
+
+def find(
+    root: Storage,
+    labels: Storage | None = None,
+    progress: ProgressHook = silent,
+    *,
+    unpacked: Storage | None = None,
+) -> Found:
     """Everything below ``root``; nothing is decoded, archives are read through once.
 
-    labels: where the label files lie, by default below ``root`` too.
+    labels: where the label files lie, and no others count; None: below ``root`` too. unpacked:
+    what root's archives hold, which are passed over then.
     Raises InputError where a root cannot be read; all other faults cost one sequence.
     """
     reader = _Reader()
-    reader.root_name = str(Path(root.url).resolve()) if "://" not in root.url else root.url
-    for storage in (root, labels):
-        if storage is not None:
-            reader.take(storage, frames=storage is root, progress=progress)
-    return reader.result(labels or root)
+    wanted = _Wanted(labels=labels is None, archives=unpacked is None)
+    reader.take(root, wanted, progress)
+    if unpacked is not None and path_below(unpacked.url, root) is None:
+        reader.take(unpacked, wanted, progress)
+    if labels is not None:
+        reader.take(labels, _Wanted(frames=False), progress)
+    return reader.result()
 
 
 class _Reader:
     """Collects frame folders and label files while the entries go by."""
 
     def __init__(self) -> None:
-        self.folders: dict[str, _Folder] = {}
+        self.folders: dict[tuple[str, str], _Folder] = {}
+        """by location and path"""
         self.labels: dict[str, _Labels] = {}
         self.problems: dict[str, tuple[str, str]] = {}
         """name: (path, reason)"""
         self.notices: list[str] = []
         self.archives: list[str] = []
-        self.root_name = ""
         self.seen = 0
 
-    def take(self, storage: Storage, *, frames: bool, progress: ProgressHook) -> None:
+    def take(self, storage: Storage, wanted: _Wanted, progress: ProgressHook) -> None:
         for entry in storage.entries():
             if entry.kind != "file":
-                self._bad_folder(entry)
+                self._bad_folder(entry, wanted)
             elif not is_archive(entry.path):
-                self._file(entry, None, None, frames)
-            elif frames:
+                self._file(storage, entry, None, None, wanted)
+            elif wanted.archives:
                 self.archives.append(entry.path)
-                self._archive(storage, entry, progress)
+                self._archive(storage, entry, wanted, progress)
             self._tick(progress)
 
-    def _archive(self, storage: Storage, entry: Entry, progress: ProgressHook) -> None:
+    def _archive(
+        self, storage: Storage, entry: Entry, wanted: _Wanted, progress: ProgressHook
+    ) -> None:
         last = ""
         try:
-            for inner, data in _inside(storage, entry):
+            for inner, data in _inside(storage, entry, wanted):
                 last = inner.path.rpartition("/")[0]
-                self._file(inner, entry.path, data, True)
+                self._file(storage, inner, entry.path, data, wanted)
                 self._tick(progress)
         except VsrError as error:
-            if last in self.folders:  # it breaks off inside this sequence
-                self.folders[last].problem = str(error)
+            broken = self.folders.get((storage.url, last))
+            if broken is not None:  # it breaks off inside this sequence
+                broken.problem = str(error)
             else:
                 name = bare(PurePosixPath(entry.path).name)
                 self.problems.setdefault(name, (entry.path, str(error)))
@@ -170,34 +198,35 @@ class _Reader:
         if self.seen % 500 == 0:
             progress(Progress("looking", self.seen, None, unit="files"))
 
-    def _bad_folder(self, entry: Entry) -> None:
+    def _bad_folder(self, entry: Entry, wanted: _Wanted) -> None:
         name = PurePosixPath(entry.path).name
         reason = "is empty" if entry.kind == "empty folder" else f"cannot be read ({entry.reason})"
-        if SEQUENCE_NAME.fullmatch(name):
+        if wanted.frames and SEQUENCE_NAME.fullmatch(name):
             self.problems.setdefault(name, (entry.path, f"{entry.path}: the folder {reason}"))
         elif entry.kind == "unreadable":
             self.notices.append(f"{entry.path}: {reason}; passed over")
 
-    def _file(self, entry: Entry, archive: str | None, data: bytes | None, frames: bool) -> None:
+    def _file(
+        self, root: Storage, entry: Entry, archive: str | None, data: bytes | None, wanted: _Wanted
+    ) -> None:
         parent, _, name = entry.path.rpartition("/")
         match = FRAME_NAME.fullmatch(name)
-        if match and frames:
-            folder = self.folders.setdefault(parent, _Folder(parent, archive))
+        if match and wanted.frames:
+            place = root.url, parent
+            folder = self.folders.setdefault(place, _Folder(root, parent, archive))
             folder.files.setdefault(int(match.group(1)), entry)
-        elif name.lower().endswith(".xml"):
-            stem = name[:-4]
-            if stem not in self.labels:
-                self.labels[stem] = _Labels(entry.path, archive, data)
+        elif wanted.labels and name.lower().endswith(".xml"):
+            self.labels.setdefault(name[:-4], _Labels(root, entry.path, archive, data))
 
-    def result(self, labels: Storage) -> Found:
+    def result(self) -> Found:
         chosen: dict[str, _Folder] = {}
         for folder in sorted(self.folders.values(), key=lambda f: (f.archive is not None, f.path)):
-            name = _folder_name(folder.path or PurePosixPath(self.root_name).name)
+            name = _folder_name(folder.path or _name_of(folder.root))
             if name in chosen:
                 self.notices.append(f"{folder.path}: there is also {chosen[name].path}; left out")
             else:
                 chosen[name] = folder
-        sequences = [self._sequence(name, f, labels) for name, f in chosen.items()]
+        sequences = [self._sequence(name, f) for name, f in chosen.items()]
         for name, (path, reason) in self.problems.items():
             if any(s.name == name for s in sequences):
                 self.notices.append(reason)
@@ -210,12 +239,13 @@ class _Reader:
         sequences.sort(key=lambda s: s.name)
         return Found(sequences, self.notices, tuple(self.archives))
 
-    def _sequence(self, name: str, folder: _Folder, storage: Storage) -> ChokePointSequence:
+    def _sequence(self, name: str, folder: _Folder) -> ChokePointSequence:
         """A frame folder with its labels."""
         numbers = sorted(folder.files)
         entries = [folder.files[n] for n in numbers]
         sequence = ChokePointSequence(
             name=name,
+            root=folder.root.url,
             folder=folder.path,
             archive=folder.archive,
             files=tuple(PurePosixPath(e.path).name for e in entries),
@@ -225,9 +255,14 @@ class _Reader:
         found = self.labels.get(name)
         if found is None:
             return replace(sequence, source_print=fingerprint(listing))
-        sequence = replace(sequence, labels=found.path, labels_archive=found.archive)
+        sequence = replace(
+            sequence,
+            labels=found.path,
+            labels_archive=found.archive,
+            labels_root=found.root.url,
+        )
         try:
-            data = found.data if found.data is not None else _read(storage, found.path)
+            data = found.data if found.data is not None else _read(found.root, found.path)
             counts = count_labels(parse_annotations(data, found.path), numbers)
         except VsrError as error:
             return replace(sequence, problem=str(error))
@@ -242,12 +277,18 @@ def _folder_name(path: str) -> str:
     return match.group(0) if match and is_archive(name) else name
 
 
-def _inside(storage: Storage, entry: Entry) -> Iterator[tuple[Entry, bytes | None]]:
+def _name_of(root: Storage) -> str:
+    return PurePosixPath(root.url).name if "://" in root.url else Path(root.url).resolve().name
+
+
+def _inside(
+    storage: Storage, entry: Entry, wanted: _Wanted
+) -> Iterator[tuple[Entry, bytes | None]]:
     """The files of an archive as entries; label files with their content."""
     with tempfile.TemporaryDirectory(prefix="vsr-") as folder:
         for member in members(storage.fetch(entry.path, Path(folder)), entry.path):
             data = None
-            if member.path.lower().endswith(".xml"):
+            if wanted.labels and member.path.lower().endswith(".xml"):
                 if member.size > _MAX_LABEL_BYTES:
                     continue
                 data = member.read()

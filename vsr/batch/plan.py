@@ -13,7 +13,7 @@ from typing import Any
 from vsr.batch.archives import is_archive, unpack
 from vsr.batch.chokepoint import ChokePointSequence, Found, find
 from vsr.batch.job import BatchProtocol, FacesFrom, Job, JobKind
-from vsr.batch.storage import LocalStorage, Storage
+from vsr.batch.storage import LocalStorage, Storage, open_storage, path_below
 from vsr.core.errors import InputError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.models.registry import resolve_model
@@ -91,6 +91,8 @@ class BatchRequest:
     """shell patterns of names; empty: all"""
     labels: Storage | None = None
     """where label files lie, None: below ``root``"""
+    unpacked: Storage | None = None
+    """what the archives below ``root`` were unpacked into; None: they are read in place"""
 
 
 def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found, list[Job]]:
@@ -100,7 +102,9 @@ def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found,
     nothing is found, ModelError on an unknown model.
     """
     kind = kind_of(request.dataset)
-    _check_apart(request.root, request.out)
+    if request.out:  # a folder is a folder, however it is spelled
+        request = dataclasses.replace(request, out=open_storage(request.out).url)
+    _check_apart(request)
     if request.recipe.output != "frame":
         raise UsageError(
             f"recipe {request.recipe.name}: got output '{request.recipe.output}', "
@@ -112,11 +116,9 @@ def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found,
         raise UsageError("--protocol seed: wanted --dataset chokepoint and a model of scale 2")
     settings = settings_of(request.recipe, request.batch, kind)
     if kind == "videos":
-        from vsr.batch.videos import plan_videos
-
-        found, jobs = Found([]), plan_videos(request.root, request.out, settings, request.only)
+        found, jobs = _videos(request, settings)
     else:
-        found = find(request.root, request.labels, progress)
+        found = find(request.root, request.labels, progress, unpacked=request.unpacked)
         found = dataclasses.replace(found, sequences=_chosen(found.sequences, request.only))
         jobs = [_sequence_job(s, request, settings) for s in found.sequences]
     if not jobs:
@@ -136,17 +138,39 @@ def kind_of(dataset: str) -> JobKind:
     raise UsageError(f"--dataset: got '{dataset}', wanted chokepoint or videos")
 
 
+def _videos(request: BatchRequest, settings: dict[str, Any]) -> tuple[Found, list[Job]]:
+    """The videos of the root, and those that were unpacked; of two with one name the first."""
+    from vsr.batch.videos import plan_videos
+
+    jobs: dict[str, Job] = {}
+    notices: list[str] = []
+    for root in _roots(request):
+        for job in plan_videos(root, request.out, settings, request.only):
+            first = jobs.setdefault(job.name, job)
+            if first is not job:
+                notices.append(f"{root.where(job.source)}: there is also {first.source}; left out")
+    return Found([], notices), list(jobs.values())
+
+
+def _roots(request: BatchRequest) -> list[Storage]:
+    """Where sources lie open."""
+    more = request.unpacked
+    inside = more is None or path_below(more.url, request.root) is not None
+    return [request.root] if more is None or inside else [request.root, more]
+
+
 def _sequence_job(s: ChokePointSequence, request: BatchRequest, settings: dict[str, Any]) -> Job:
+    root = s.root or request.root.url
     return Job(
         name=s.name,
         kind="chokepoint",
-        root=request.root.url,
+        root=root,
         source=s.folder,
         archive=s.archive,
         files=s.files,
         labels=s.labels if request.batch.faces == "truth" else None,
         labels_archive=s.labels_archive,
-        labels_root=request.labels.url if request.labels is not None else "",
+        labels_root=s.labels_root if s.labels_root != root else "",
         out=request.out,
         settings=settings,
         source_print=s.source_print,
@@ -159,18 +183,19 @@ def _chosen(sequences: list[ChokePointSequence], only: Sequence[str]) -> list[Ch
     return [s for s in sequences if not only or any(fnmatch.fnmatch(s.name, o) for o in only)]
 
 
-def _check_apart(root: Storage, out: str) -> None:
-    if not isinstance(root, LocalStorage) or not out or "://" in out:
-        return
-    if Path(out).resolve() == root.root.resolve():
-        raise UsageError(f"{out}: output and input are the same folder; choose another with -o")
+def _check_apart(request: BatchRequest) -> None:
+    for root in (request.root, request.unpacked):
+        if root is not None and request.out and path_below(request.out, root) == ".":
+            raise UsageError(
+                f"{request.out}: output and input are the same folder; choose another with -o"
+            )
 
 
 def unpack_archives(root: Storage, into: Path, progress: ProgressHook = silent) -> Storage:
-    """Unpack every archive below ``root`` into a folder; gives the folder as the new root.
+    """Unpack every archive below ``root`` into a folder; gives the folder.
 
-    What lies open below ``root`` is not copied. Raises InputError where there is no archive,
-    DataError where one is damaged or unsafe, OutputError.
+    Raises InputError where there is no archive, DataError where one is damaged or unsafe,
+    OutputError.
     """
     archives = [e for e in root.entries() if e.kind == "file" and is_archive(e.path)]
     if not archives:

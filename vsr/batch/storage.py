@@ -13,10 +13,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal, Protocol
 
 from vsr.core.errors import InputError, OutputError, UsageError
+from vsr.core.names import hidden_beside
 from vsr.run.output import check_writable, write_atomically
 
 STATE = ".vsr"
@@ -122,6 +123,23 @@ def open_storage(location: str) -> Storage:
     return LocalStorage(Path(location.removeprefix("file://")))
 
 
+def path_below(location: str, root: Storage) -> str | None:
+    """Where a location lies below a root, "." where it is the root; None where it lies elsewhere.
+
+    Raises UsageError on a scheme that is not known.
+    """
+    here, there = _full(root), _full(open_storage(location))
+    if type(here) is not type(there) or not there.is_relative_to(here):
+        return None
+    return there.relative_to(here).as_posix()
+
+
+def _full(storage: Storage) -> PurePath:
+    if isinstance(storage, LocalStorage):
+        return storage.root.resolve()
+    return PurePosixPath(storage.url)
+
+
 class LocalStorage:
     """A folder of a file system."""
 
@@ -179,8 +197,8 @@ class LocalStorage:
     @contextlib.contextmanager
     def scratch(self, name: str) -> Iterator[Path]:
         """See `Storage`; on the same file system, so that placing is a renaming."""
-        safe = name.replace("/", "_")
-        folder = self.root / STATE / "making" / f"{safe}.{uuid.uuid4().hex[:8]}"
+        making = self.root / STATE / "making"
+        folder = hidden_beside(making / name.replace("/", "_"), f".{uuid.uuid4().hex[:8]}")
         try:
             folder.mkdir(parents=True)
         except OSError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from vsr.batch.job import Job, fingerprint
-from vsr.batch.storage import Entry, LocalStorage, Storage
+from vsr.batch.storage import Entry, Storage, path_below
 from vsr.media.containers import CONTAINERS
 
 VIDEO_SUFFIXES = frozenset((
@@ -25,17 +25,17 @@ def plan_videos(
 
     only: shell patterns of paths below the root; none: all.
     """
-    inside = _inside(root, out)
+    below = path_below(out, root) if out else None
     entries = [
         e
         for e in root.entries()
         if e.kind == "file"
         and PurePosixPath(e.path).suffix.lower() in VIDEO_SUFFIXES
-        and not (inside and e.path.startswith(inside))
-        and (not only or any(fnmatch.fnmatch(e.path, o) for o in only))
+        and (below is None or not PurePosixPath(e.path).is_relative_to(below))
     ]
     stems = Counter(str(PurePosixPath(e.path).with_suffix("")) for e in entries)
-    return [_job(e, root, out, settings, stems) for e in entries]
+    chosen = [e for e in entries if not only or any(fnmatch.fnmatch(e.path, o) for o in only)]
+    return [_job(e, root, out, settings, stems) for e in chosen]
 
 
 def _job(e: Entry, root: Storage, out: str, settings: dict[str, Any], stems: Counter[str]) -> Job:
@@ -59,11 +59,3 @@ def _suffix(own: str, codec: str) -> str:
         if suffix in CONTAINERS and codec in CONTAINERS[suffix].codecs:
             return suffix
     return ".mkv"
-
-
-def _inside(root: Storage, out: str) -> str:
-    """The output's path below the root with a "/" behind it; empty where it lies elsewhere."""
-    if not isinstance(root, LocalStorage) or not out or "://" in out:
-        return ""
-    here, there = root.root.resolve(), Path(out).resolve()
-    return f"{there.relative_to(here).as_posix()}/" if there.is_relative_to(here) else ""

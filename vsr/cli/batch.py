@@ -105,11 +105,11 @@ def batch(
 
     recipe = _recipe(pipeline or _RECIPES.get(dataset, "restore"), sets or [], model, scale)
     with show_progress(quiet=quiet or as_json) as progress:
+        data = open_storage(root)
         request = BatchRequest(
             dataset=dataset,
-            root=unpack_archives(open_storage(root), unpack, progress)
-            if unpack
-            else open_storage(root),
+            root=data,
+            unpacked=unpack_archives(data, unpack, progress) if unpack else None,
             out=out or "",
             recipe=recipe,
             batch=build(

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from vsr.core.errors import DataError
+from vsr.core.errors import DataError, UsageError
 from vsr.degrade.image import reduce_image
 from vsr.train.data import FileSource, MemorySource, open_source
 from vsr.train.faces import load_folder
+from vsr.train.shown import reduced_side, side_range
 
 
 def array(x: object) -> np.ndarray:
@@ -88,7 +89,7 @@ def test_extra_folders_are_mixed_in(tiny, dataset: Path, tmp_path: Path) -> None
 
 
 def test_an_epoch_shows_each_pair_once(tiny, dataset: Path) -> None:
-    source = open_source(tiny(data={"source": "files"}), dataset)
+    source = open_source(tiny(data={"source": "files", "patch_px": 32}), dataset)
     assert isinstance(source, FileSource)
     for epoch in (0, 1):
         steps = range(epoch * 6, epoch * 6 + 6)
@@ -115,9 +116,58 @@ def test_unreadable_pictures_are_told_and_left_out(dataset: Path, tmp_path: Path
     shutil.copytree(dataset / "train" / "hr", folder)
     (folder / "broken.png").write_bytes(b"not a picture")
     (folder / "notes.txt").write_text("ignored")
+    (folder / "folder.png").mkdir()
     faces = load_folder(folder, 32)
     assert faces.pixels.shape == (12, 64, 64, 3)
     assert [p.name for p in faces.unreadable] == ["broken.png"]
+
+
+@pytest.mark.parametrize("damage", ["body", "gone"])
+def test_a_damaged_file_of_a_pair_is_named(tiny, dataset: Path, tmp_path: Path, damage) -> None:
+    folder = tmp_path / "faces"
+    shutil.copytree(dataset, folder)
+    source = open_source(tiny(data={"source": "files", "patch_px": 32}), folder)
+    path = folder / "train" / "lr_x2" / "003.png"
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:60] + bytes(len(whole) - 120) + whole[-60:])
+    with pytest.raises(DataError, match=r"003\.png: cannot be read as a picture"):
+        first(source, 6)
+
+
+def test_what_is_shown_is_told_as_it_is(tiny, dataset: Path, tmp_path: Path) -> None:
+    extra = tmp_path / "more"
+    extra.mkdir()
+    cv2.imwrite(str(extra / "a.png"), np.full((96, 96, 3), 9, np.uint8))
+    (extra / "b.png").write_bytes(b"x")
+    sizes = {"smallest_px": 40, "fixed_px": 48, "largest_px": 56, "native_share": 0.0}
+    for kind in ("memory", "device"):
+        data = {"source": kind, "patch_px": 16, **sizes}
+        shown = open_source(tiny(data=data, degrade={"share": 0.25}), dataset).shown
+        assert shown.sides == (20, 28)
+        assert shown.face_width_px == (10, 28)
+        assert shown.words.endswith("; 25% of the patches degraded")
+        shown = open_source(tiny(data={**data, "extra": [str(extra)]}), dataset).shown
+        assert shown.sides == (20, 48)
+        assert shown.words.startswith("13 training pictures of faces")
+        assert " and of more; " in shown.words
+        assert [p.name for p in shown.unreadable] == ["b.png"]
+    shown = open_source(tiny(data={"source": "files", "patch_px": 32}), dataset).shown
+    assert shown.sides == (32, 32)
+    assert "degraded" not in shown.words
+    with pytest.raises(UsageError, match=r"extra: got .*wanted none with source = 'files'"):
+        tiny(data={"source": "files", "extra": [str(extra)]})
+
+
+def test_sizes_stay_in_the_range_that_is_told(tiny) -> None:
+    rng = np.random.default_rng(0)
+    for fixed, native, extra in ((0.3, 0.2, False), (0.5, 0.5, False), (0.5, 0.5, True)):
+        data = tiny(data={"fixed_share": fixed, "native_share": native}).data
+        for full in (40, 64, 200):
+            drawn = [reduced_side(data, 2, full, extra, rng) for _ in range(3000)]
+            assert (min(drawn), max(drawn)) == side_range(data, 2, full, extra=extra)
 
 
 def test_bad_folders_are_one_clear_line(tiny, dataset: Path, tmp_path: Path) -> None:
@@ -132,10 +182,14 @@ def test_bad_folders_are_one_clear_line(tiny, dataset: Path, tmp_path: Path) -> 
         open_source(tiny(data={"patch_px": 48}), dataset)
     with pytest.raises(DataError, match="made for scale x2, wanted x4"):
         open_source(tiny(data={"source": "files"}, generator={"scale": 4}), dataset)
+    with pytest.raises(DataError, match=r"32 px wide, wanted data.patch_px = 16; .* --hr 32"):
+        open_source(tiny(data={"source": "files"}), dataset)
     with pytest.raises(DataError, match=r"holds 12 pairs, wanted at least data.batch = 16"):
         open_source(tiny(data={"source": "files", "batch": 16}), dataset)
     with pytest.raises(DataError, match="patch_px: got 24, wanted a multiple of 16"):
         open_source(tiny(data={"source": "device", "patch_px": 24}), dataset)
+    with pytest.raises(DataError, match=r"h264_share: got 0\.2, wanted 0 with data\.source"):
+        open_source(tiny(data={"source": "device"}, degrade={"h264_share": 0.2}), dataset)
 
 
 def test_odd_sized_pictures_of_a_folder(dataset: Path, tmp_path: Path) -> None:

@@ -183,6 +183,25 @@ def test_nan_stops_and_keeps_the_last_good_weights(tiny, dataset, tmp_path, monk
     assert (tmp_path / "run" / "export" / "srresnet-x2.weights.h5").is_file()
 
 
+def test_nan_in_the_last_update_goes_back_too(tiny, dataset, tmp_path, monkeypatch) -> None:
+    from vsr.train.phases import PixelPhase
+
+    step = PixelPhase.step
+
+    def poisoned(self, lr, hr, rate, index):
+        logs = step(self, lr, hr, rate, index)
+        if index == 7:  # the loss was still good
+            self.variables[0].assign(self.variables[0].value * np.nan)
+        return logs
+
+    monkeypatch.setattr(PixelPhase, "step", poisoned)
+    recipe = tiny(loop={"checkpoint_every": 3, "validate_every": 100})
+    with pytest.raises(DataError, match=r"became NaN after step 6; .* --init"):
+        train(recipe, dataset, tmp_path / "run")
+    assert all(np.isfinite(a).all() for a in arrays(tmp_path / "run").values())
+    assert (tmp_path / "run" / "export" / "srresnet-x2.weights.h5").is_file()
+
+
 def test_warm_start_takes_over_a_model(tiny, dataset: Path, tmp_path: Path) -> None:
     first = train(tiny(), dataset, tmp_path / "first")
     lines: list[str] = []
@@ -226,6 +245,25 @@ def test_a_polish_can_be_added_to_a_model_and_blended(tiny, dataset, tmp_path) -
     np.testing.assert_allclose(mixed[inner], trained[f"average/{inner}"], atol=1e-3)
     assert set(mixed) - set(start) == {f"polish_{n}/{k}" for n in ("conv", "out_conv")
                                        for k in ("kernel", "bias")}  # fmt: skip
+
+
+def test_what_cannot_be_blended_is_told_before_the_training(tiny, dataset, tmp_path) -> None:
+    spec = _complete(train(tiny(), dataset, tmp_path / "first").export)
+    steps: list[Progress] = []
+    for changes, words in (
+        ({"filters": 12}, "has another shape"),
+        ({"normalisation": "batch"}, "cannot mix batch normalisation"),
+    ):
+        recipe = tiny(generator=changes, loop={"blend": 0.5})
+        with pytest.raises(UsageError, match=words):
+            train(recipe, dataset, tmp_path / "run", init=spec, progress=steps.append)
+    assert steps == []
+    recipe = tiny(generator={"blocks": 2}, loop={"blend": 0.5}, optimiser={"rate": 1e-2})
+    result = train(recipe, dataset, tmp_path / "more", init=spec)
+    mixed, trained = _exported(result.export / "srresnet-x2.json"), arrays(tmp_path / "more")
+    for layer, share in (("block1_conv1", 1.0), ("block1_conv2", 0.5)):
+        wanted = share * trained[f"average/{layer}/kernel"]
+        np.testing.assert_allclose(mixed[f"{layer}/kernel"], wanted, atol=1e-3)
 
 
 def _exported(spec: Path) -> dict[str, np.ndarray]:

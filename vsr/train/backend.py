@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from vsr.models.network import cpu_has_bfloat16
 
@@ -74,8 +73,8 @@ def prepare_backend(seed: int, precision: str, devices: str) -> None:
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
-def place(batch: np.ndarray) -> Any:
-    """A batch as a tensor of the backend, split over the devices where there are several."""
+def place(batch: Any) -> Any:
+    """An array or tensor as the backend's tensor, split over the devices if there are several."""
     distribution = keras.distribution.distribution()
     if distribution is None:
         return keras.ops.convert_to_tensor(batch)

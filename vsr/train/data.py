@@ -18,10 +18,11 @@ from vsr.degrade.image import degrade_image, resize_image
 from vsr.degrade.recipe import DegradeConfig
 from vsr.run.flow import Flow
 from vsr.train.backend import place
-from vsr.train.device import DeviceSource, reduced_side
+from vsr.train.device import DeviceSource
 from vsr.train.faces import FaceSet, load_dataset, load_extra, read_picture
-from vsr.train.prepare.dataset import open_dataset
+from vsr.train.prepare.dataset import PairedDataset, open_dataset
 from vsr.train.recipe import DataConfig, TrainRecipe
+from vsr.train.shown import Shown, reduced_side, shown_of_pairs, shown_of_sets
 
 _KEPT_BYTES = 2**29
 """of decoded files that stay in memory"""
@@ -32,8 +33,8 @@ class BatchSource(Protocol):
 
     pictures: int
     """number of distinct HR pictures"""
-    terms: str
-    """of use of the data sets, empty where none are known"""
+    shown: Shown
+    """what the batches are made of"""
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         """Endless (LR ``(B, p, p, 3)``, HR ``(B, s*p, s*p, 3)``) from step ``start`` on.
@@ -52,7 +53,7 @@ class MemorySource:
         self.sets, self.scale, self.data = sets, scale, data
         self.degrade, self.seed = degrade, seed
         self.pictures = sum(len(s.pixels) for s in sets)
-        self.terms = "; ".join(dict.fromkeys(s.terms for s in sets if s.terms))
+        self.shown = shown_of_sets(sets, scale, data, degrade)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The step's LR and HR patches, uint8 RGB."""
@@ -98,16 +99,21 @@ class FileSource:
     other backends a thread does the same with OpenCV.
     """
 
-    def __init__(
-        self, pairs: list[tuple[Path, Path]], data: DataConfig, seed: int, terms: str = ""
-    ) -> None:
+    def __init__(self, dataset: PairedDataset, data: DataConfig, seed: int) -> None:
+        pairs = dataset.pairs("train")
         if len(pairs) < data.batch:
             raise DataError(
-                f"data set: holds {len(pairs)} pairs, wanted at least data.batch = {data.batch}; "
-                "lower it or add pictures"
+                f"{dataset.path}: holds {len(pairs)} pairs, wanted at least data.batch = "
+                f"{data.batch}; lower it or add pictures"
             )
-        self.pairs, self.data, self.seed, self.terms = pairs, data, seed, terms
-        self.pictures = len(pairs)
+        if dataset.lr_size != data.patch_px:  # which a discriminator's side goes by
+            raise DataError(
+                f"{dataset.path}: its LR pictures are {dataset.lr_size} px wide, wanted "
+                f"data.patch_px = {data.patch_px}; prepare it with --hr "
+                f"{data.patch_px * dataset.scale}, or set data.patch_px (and discriminator.side)"
+            )
+        self.pairs, self.data, self.seed = pairs, data, seed
+        self.pictures, self.shown = len(pairs), shown_of_pairs(dataset)
         self._kept: dict[Path, np.ndarray] = {}
         self._room = _KEPT_BYTES
         self.steps_per_epoch = len(pairs) // data.batch
@@ -167,7 +173,15 @@ class FileSource:
         kinds = tuple(tf.TensorSpec((), t) for t in (tf.string, tf.string, tf.bool))
         dataset = tf.data.Dataset.from_generator(listed, output_signature=kinds)
         dataset = dataset.map(pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        yield from dataset.batch(self.data.batch).prefetch(tf.data.AUTOTUNE)
+        try:
+            yield from dataset.batch(self.data.batch).prefetch(tf.data.AUTOTUNE)
+        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+            for path in (path for pair in self.pairs for path in pair):
+                _read(path)  # raises at the damaged one
+            reason = str(error.message).splitlines()[0]
+            raise DataError(
+                f"data set: a picture cannot be read ({reason}); prepare it again"
+            ) from None
 
 
 def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
@@ -179,7 +193,7 @@ def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
     data, scale, seed = recipe.data, recipe.generator.scale, recipe.loop.seed
     if data.source == "files":
         paired = open_dataset(dataset, scale=scale)
-        return FileSource(paired.pairs("train"), data, seed, str(paired.card.get("terms", "")))
+        return FileSource(paired, data, seed)
     least = data.patch_px * scale
     faces = load_dataset(dataset, least)
     sets = [faces, *(load_extra(Path(name), least) for name in data.extra)]

@@ -11,9 +11,10 @@ import numpy as np
 from vsr.core.errors import DataError
 from vsr.degrade.layers import Degrade
 from vsr.degrade.recipe import DegradeConfig
-from vsr.train.backend import compile_step
+from vsr.train.backend import compile_step, place
 from vsr.train.faces import FaceSet
 from vsr.train.recipe import DataConfig
+from vsr.train.shown import reduced_side, shown_of_sets
 
 ops: Any = keras.ops  # its stubs know tensors of no backend
 
@@ -34,9 +35,14 @@ class DeviceSource:
                 f"data.patch_px: got {data.patch_px}, wanted a multiple of 16 with "
                 "data.source = 'device' (JPEG's blocks); correct the recipe"
             )
+        if degrade.h264_share > 0:
+            raise DataError(
+                f"degrade.h264_share: got {degrade.h264_share}, wanted 0 with data.source = "
+                "'device', which has no H.264; take data.source = 'memory' or leave H.264 out"
+            )
         self.pictures = sum(len(s.pixels) for s in sets)
         self.scale, self.data, self.seed = scale, data, seed
-        self.terms = "; ".join(dict.fromkeys(s.terms for s in sets if s.terms))
+        self.shown = shown_of_sets(sets, scale, data, degrade)
         self._sizes = [s.pixels.shape[:3] for s in sets]
         self._pixels = [ops.convert_to_tensor(s.pixels) for s in sets]
         self._side = data.patch_px * scale
@@ -55,7 +61,7 @@ class DeviceSource:
             for which, count in self._shares(step):
                 parts += [self._pixels[which], *self._windows(rng, which, count)]
             made = self._make(*parts)
-            yield made["lr"], made["hr"]
+            yield place(made["lr"]), place(made["hr"])
             step += 1
 
     def _shares(self, step: int) -> list[tuple[int, int]]:
@@ -87,25 +93,6 @@ class DeviceSource:
         groups = [parts[i : i + 3] for i in range(0, len(parts), 3)]
         hr = ops.concatenate([_cut(*group, side=self._side) for group in groups])
         return {"lr": self._degrade(hr) / 127.5 - 1.0, "hr": hr / 127.5 - 1.0}
-
-
-def reduced_side(
-    data: DataConfig, scale: int, full: int, extra: bool, rng: np.random.Generator
-) -> int:
-    """The shorter side, HR pixels, that a picture is reduced to before a patch is cut from it.
-
-    full: the picture's own. extra: it is of ``data.extra``, whose sizes are all random.
-    """
-    least = data.patch_px * scale
-    smallest = max(least, min(data.smallest_px, full))
-    draw = rng.random()
-    if draw < data.fixed_share and not extra:
-        return min(max(data.fixed_px, least), full)
-    if draw < data.fixed_share + data.native_share and not extra:
-        return full
-    largest = full if extra else min(full, max(data.largest_px, smallest))
-    side = int(rng.integers(smallest, largest + 1))
-    return full if side > full - scale else side // scale * scale
 
 
 def _cut(pixels: Any, pictures: Any, numbers: Any, side: int) -> Any:

@@ -9,8 +9,10 @@ import keras
 from vsr.models.export import write_export
 from vsr.models.generator import build_generator
 from vsr.train.backend import hardware
+from vsr.train.origin import Origins
 from vsr.train.phases import PixelPhase
 from vsr.train.recipe import TrainRecipe
+from vsr.train.shown import Shown
 
 
 def export_run(
@@ -20,16 +22,16 @@ def export_run(
     *,
     name: str | None,
     command: str,
-    pictures: str,
-    terms: str,
+    shown: Shown,
+    origins: Origins,
     seconds: float,
     figures: dict[str, float],
 ) -> Path:
     """Writes ``run/export/NAME.json`` and ``NAME.weights.h5`` for ``vsr models add``.
 
     Args:
-        pictures: the data in words.
-        terms: of use of the data, which bind the weights too; empty where there are none.
+        shown: what the run has seen.
+        origins: whose terms bind the weights, too.
         seconds: training time.
         figures: of the last validation; stored under "validation_…" names.
     """
@@ -48,9 +50,6 @@ def export_run(
     for variable in model.weights:
         source = averages.get(variable.path) if use_average else None
         variable.assign((source if source is not None else trained[variable.path]).value)
-    degrade, data = recipe.degrade, recipe.data
-    more = f" and of {', '.join(Path(e).name for e in data.extra)}" if data.extra else ""
-    words = f"{pictures}{more}; {degrade.share:.0%} of the patches degraded"
     write_export(
         folder,
         model,
@@ -62,13 +61,14 @@ def export_run(
             "generator": recipe.generator.to_dict(),
             "training": {
                 "command": command or f"vsr train DATASET -o RUN --pipeline {recipe.name}",
-                "data": words,
+                "data": shown.words,
                 "seed": recipe.loop.seed,
                 "hardware": hardware(),
                 "duration_s": round(seconds, 1),
             },
-            "licence": "see the terms of the data" if terms else "Apache-2.0",
-            "terms": f"trained on {terms}" if terms else "",
+            "face_width_px": list(shown.face_width_px),
+            "licence": origins.licence,
+            "terms": origins.terms,
             "figures": {f"validation_{k}": round(v, 4) for k, v in figures.items()},
         },
     )

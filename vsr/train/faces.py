@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import cv2
 import numpy as np
 
 from vsr.core.errors import DataError
+from vsr.core.hashing import file_sha256
 from vsr.degrade.image import resize_image
 from vsr.media.images import is_whole
-from vsr.train.prepare.dataset import open_dataset
+from vsr.train.origin import NOT_STATED, Origin
+from vsr.train.prepare.dataset import PairedDataset, open_dataset
 from vsr.train.prepare.pairs import HR_FOLDER
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
@@ -22,11 +26,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 class FaceSet:
     """Pictures of one size in memory."""
 
-    folder: Path
+    origin: Origin
     pixels: np.ndarray
     """uint8 RGB ``(N, H, W, 3)``"""
-    terms: str = ""
-    """of use, from the data set's card"""
     unreadable: tuple[Path, ...] = ()
     """files that were left out"""
 
@@ -38,7 +40,22 @@ def load_dataset(folder: Path, smallest_px: int) -> FaceSet:
     Raises DataError where it is no data set, damaged, or its pictures are too small.
     """
     dataset = open_dataset(folder, crop=smallest_px)
-    return FaceSet(folder, dataset.load_hr("train"), str(dataset.card.get("terms", "")))
+    return FaceSet(origin_of(dataset), dataset.load_hr("train"))
+
+
+def origin_of(dataset: PairedDataset) -> Origin:
+    """Where the training pictures of a data set come from."""
+    name, terms = dataset.path.resolve().name, str(dataset.card.get("terms", NOT_STATED))
+    sha256 = dataset.card.get("splits", {}).get("train", {}).get("sha256")
+    if sha256 is None:  # made by hand
+        hr = dataset.path / "train" / HR_FOLDER
+        sha256 = _sha256_of([hr / picture for picture in dataset.names["train"]])
+    return Origin(name, sha256, "" if terms == NOT_STATED else terms)
+
+
+def _sha256_of(files: Sequence[Path]) -> str:
+    lines = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load_extra(folder: Path, smallest_px: int) -> FaceSet:
@@ -55,7 +72,8 @@ def load_folder(folder: Path, smallest_px: int) -> FaceSet:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; correct data.extra")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    suited = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    files = sorted(p for p in suited if p.is_file())
     read = [(path, read_picture(path)) for path in files]
     bad = tuple(path for path, picture in read if picture is None)
     good = [(path, picture) for path, picture in read if picture is not None]
@@ -76,12 +94,16 @@ def load_folder(folder: Path, smallest_px: int) -> FaceSet:
                 "remove it, or make a data set with 'vsr prepare folder'"
             )
         pixels[index] = resize_image(picture, width, height, "area")
-    return FaceSet(folder, pixels, unreadable=bad)
+    origin = Origin(folder.resolve().name, _sha256_of([path for path, _ in good]))
+    return FaceSet(origin, pixels, unreadable=bad)
 
 
 def read_picture(path: Path) -> np.ndarray | None:
     """uint8 RGB ``(H, W, 3)``, or None where the file is no readable picture."""
-    data = np.fromfile(path, np.uint8)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if picture is None or not is_whole(data.tobytes()):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,13 @@ from vsr.train.checkpoint import load_checkpoint, save_checkpoint
 from vsr.train.data import open_source
 from vsr.train.export import export_run
 from vsr.train.log import RunLog
+from vsr.train.origin import Origins, going_on
 from vsr.train.phases import PixelPhase, build_phase
 from vsr.train.pictures import save_curves, save_grid
 from vsr.train.recipe import OptimiserConfig, TrainRecipe, train_recipe_from_dict
 from vsr.train.stopping import asked_to_stop
 from vsr.train.validate import ValidationSet, open_validation
-from vsr.train.warm import blend_with, start_from
+from vsr.train.warm import Start, blend_with, check_blend, start_from
 
 ops: Any = keras.ops  # its stubs know tensors of no backend
 
@@ -79,6 +80,8 @@ def train(
     Raises:
         DataError: the data set does not fit, or the weights became NaN (the last good ones are
             kept in the checkpoint and exported).
+        UsageError: the folder holds a run of another recipe, other data or another start, or
+            the model of ``init`` cannot be blended.
         OutputError: the run folder cannot be written.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the step at work was ended and saved.
     """
@@ -88,12 +91,17 @@ def train(
         )
     prepare_backend(recipe.loop.seed, recipe.loop.precision, recipe.loop.devices)
     source = open_source(recipe, dataset)
+    _tell_left_out(source.shown.unreadable, report)
     validation = open_validation(recipe, dataset)
-    _open_run(run, recipe)
+    start = None if init is None else Start(init)
+    origins = Origins(source.shown.origins, None if start is None else start.origin)
+    origins = _open_run(run, recipe, origins)
     phase = build_phase(recipe)
+    if start is not None and recipe.loop.blend < 1:
+        check_blend(phase, start)
     session = _Session(recipe, phase, run, validation, report)
-    if not session.resume() and init is not None:
-        report(start_from(phase, init))
+    if not session.resume() and start is not None:
+        report(start_from(phase, start))
     session.open_log()
     try:
         with asked_to_stop() as stopping:
@@ -102,18 +110,18 @@ def train(
         raise OutputError(
             f"{run}: cannot be written ({error.strerror or error}); make room, then start again"
         ) from None
-    pictures = f"{source.pictures} training pictures of {dataset.name}"
-    if init is not None and recipe.loop.blend < 1:
-        blend_with(phase, init, recipe.loop.blend)
+    if start is not None and recipe.loop.blend < 1:
+        blend_with(phase, start, recipe.loop.blend)
     figures = session.measure()
     export = export_run(
-        recipe, phase, run, name=name, command=command, pictures=pictures,
-        terms=source.terms, seconds=session.seconds, figures=figures,
+        recipe, phase, run, name=name, command=command, shown=source.shown,
+        origins=origins, seconds=session.seconds, figures=figures,
     )  # fmt: skip
     if broken:
         raise DataError(
             f"{run}: the loss became NaN after step {session.step}; weights of that checkpoint "
-            "are kept and exported: lower optimiser.rate and start again"
+            "are kept and exported: go on in another folder, with a lower optimiser.rate and, "
+            "after 'vsr models add', --init"
         )
     return TrainResult(run, session.step, session.seconds, figures, export)
 
@@ -186,7 +194,7 @@ class _Session:
                 if stopping():
                     self.report(f"stopped after step {self.step}, which is saved")
                     raise KeyboardInterrupt
-        return not self._save()
+        return not self._save() and self._back()
 
     def measure(self) -> dict[str, float]:
         """Validation figures of the averaged weights; empty without a validation split."""
@@ -304,8 +312,15 @@ def _means(losses: list[dict[str, Any]]) -> dict[str, float]:
     return {name: float(np.mean(numbers)) for name, numbers in values.items()}
 
 
-def _open_run(run: Path, recipe: TrainRecipe) -> None:
-    """Makes the folder, or checks that the run in it is of this recipe (`loop` may differ)."""
+def _tell_left_out(unreadable: Sequence[Path], report: Report) -> None:
+    if unreadable:
+        first = unreadable[0]
+        report(f"left out: {len(unreadable)} pictures that cannot be read, the first is {first}")
+
+
+def _open_run(run: Path, recipe: TrainRecipe, origins: Origins) -> Origins:
+    """Makes the folder, or checks that the run in it is of this recipe (`loop` may differ) and
+    data; gives what the run comes from."""
     path, wanted = run / "recipe.json", recipe.to_dict()
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -318,6 +333,9 @@ def _open_run(run: Path, recipe: TrainRecipe) -> None:
                         f"{run}: holds a run whose [{table}] differs from the recipe's; "
                         "choose another folder, or the recipe in its recipe.json"
                     )
+            origins = going_on(run, origins)
         path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        origins.save(run)
+        return origins
     except (OSError, ValueError) as error:
         raise OutputError(f"{run}: cannot be used as run folder ({error})") from None

@@ -64,6 +64,8 @@ class DataConfig:
             _check(name, value, 0 <= value <= 1, "a share from 0 to 1")
         total = self.fixed_share + self.native_share
         _check("native_share", self.native_share, total <= 1, "fixed_share + native_share <= 1")
+        mixed = not self.extra or self.source != "files"
+        _check("extra", self.extra, mixed, "none with source = 'files', which takes pairs alone")
         rising = self.smallest_px <= self.largest_px
         _check("largest_px", self.largest_px, rising, f"at least smallest_px, {self.smallest_px}")
 

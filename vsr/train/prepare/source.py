@@ -11,6 +11,7 @@ from typing import Literal
 
 from vsr.core.errors import DataError
 from vsr.core.geometry import Box
+from vsr.train.origin import NOT_STATED
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -60,7 +61,7 @@ class Listing:
     """the layout's own crop rule"""
     cut: str = ""
     """what the card says of how faces are cut, where it is not by the crop rule"""
-    terms: str = "not stated"
+    terms: str = NOT_STATED
     annotations: dict[str, dict[str, int]] = field(default_factory=dict)
     """counts of what annotation files say, e.g. {"pose": {"frontal": 12}}"""
 

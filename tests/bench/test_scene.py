@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from vsr.bench.scene import HEIGHT, WIDTH, place, scene
-from vsr.faces.detect import DetectConfig, find_faces, make_detector
+from vsr.core.types import Frame
+from vsr.faces.detect import DetectConfig, detect, make_detector
 from vsr.run.source import probe_source
 
 
@@ -29,11 +31,11 @@ def test_it_moves():
 def test_every_drawn_face_is_found_where_it_stands(faces: int):
     detector = make_detector(DetectConfig())
     *_, picture = scene(11, faces=faces, face_px=64)
-    found = find_faces(picture, detector)
-    assert len(found) == faces
+    (item,) = detect([Frame(0, 0, Fraction(1, 30), picture)], detector, DetectConfig())
+    assert len(item.faces) == faces
     wanted = sorted(place(face, 10) for face in range(faces))
     for (x, y), box in zip(
-        wanted, sorted((d.box for d in found), key=lambda b: b.center), strict=True
+        wanted, sorted((f.box for f in item.faces), key=lambda b: b.center), strict=True
     ):
         assert abs(box.center[0] - x) < 8
         assert abs(box.center[1] - y) < 16

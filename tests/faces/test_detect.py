@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,8 @@ import pytest
 
 from vsr.core.errors import UsageError
 from vsr.core.geometry import Box
-from vsr.core.types import Frame
-from vsr.faces.detect import DetectConfig, detect, find_faces, make_detector
+from vsr.core.types import Face, Frame
+from vsr.faces.detect import DetectConfig, decide, detect, make_detector
 from vsr.faces.detector import Detection, FaceDetector
 
 pytestmark = pytest.mark.skipif(
@@ -38,6 +39,40 @@ class Watched:
 
     def searches(self) -> int:
         return sum(max(s) > 160 for s in self.sizes)
+
+
+class TwoColours:
+    """Finds where red is full, and where green is: faces that may overlap, one surer."""
+
+    name = "colours"
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        found = []
+        for channel, confidence in ((0, 0.86), (1, 0.9)):
+            rows, columns = (np.flatnonzero((rgb[..., channel] > 128).any(axis=a)) for a in (1, 0))
+            if len(rows):
+                size = len(columns), len(rows)
+                found.append(Detection(Box(columns[0], rows[0], *size), confidence))
+        return found
+
+
+def find_faces(
+    picture: np.ndarray, detector: FaceDetector, cfg: DetectConfig | None = None
+) -> tuple[Face, ...]:
+    """The faces of a single picture."""
+    frame = Frame(0, 0, Fraction(1, 30), picture)
+    (item,) = detect([frame], detector, cfg or DetectConfig())
+    return item.faces
+
+
+def test_of_two_faces_that_overlap_neither_takes_the_other_s_place() -> None:
+    picture = np.zeros((300, 300, 3), np.uint8)
+    boxes = [Box(100, 100, 60, 80), Box(130, 100, 60, 80)]
+    for channel, b in enumerate(boxes):
+        picture[int(b.y) : int(b.y + b.height), int(b.x) : int(b.x + b.width), channel] = 255
+    found = decide(picture, boxes, TwoColours(), DetectConfig())
+    assert [d.confidence for d in found] == [0.9, 0.86]
+    assert [d.box.iou(b) > 0.9 for d, b in zip(found, boxes[::-1], strict=True)] == [True, True]
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +170,11 @@ class TestSinglePicture:
         picture = background(300, 400)
         add_face(picture, 200, 150, 60)
         strict = DetectConfig(min_confidence=1.0)
-        assert find_faces(picture, detector, strict) == []
+        assert find_faces(picture, detector, strict) == ()
 
     @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (2, 900), (40, 40)])
     def test_tiny_pictures(self, shape: tuple[int, int], detector: Watched) -> None:
-        assert find_faces(np.full((*shape, 3), 99, np.uint8), detector) == []
+        assert find_faces(np.full((*shape, 3), 99, np.uint8), detector) == ()
 
 
 class TestStage:

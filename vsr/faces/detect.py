@@ -158,14 +158,6 @@ class _Strided:
         return late or frame.index - self._searched.index >= int(self._cfg.stride)
 
 
-def find_faces(
-    rgb: np.ndarray, detector: FaceDetector, cfg: DetectConfig | None = None
-) -> list[Detection]:
-    """The faces of a single picture ``(H, W, 3)`` uint8 or uint16 RGB, surest first."""
-    cfg = cfg or DetectConfig()
-    return decide(rgb, [d.box for d in search(rgb, detector, cfg)], detector, cfg)
-
-
 def search(
     rgb: np.ndarray,
     detector: FaceDetector,
@@ -202,7 +194,11 @@ def decide(
 
 
 def _look_closer(rgb: np.ndarray, near: Box, detector: FaceDetector) -> Detection | None:
-    """The surest face that overlaps ``near``, seen at the detector's best size."""
+    """The face that stands where ``near`` does, seen at the detector's best size.
+
+    Of several it is the one of the highest overlap times confidence: the surest alone might be
+    a neighbour that has a candidate of its own.
+    """
     side = max(8, round(_LOOK_CONTEXT * (near.width * near.height) ** 0.5))
     cx, cy = near.center
     x0, y0 = round(cx - side / 2), round(cy - side / 2)
@@ -214,7 +210,7 @@ def _look_closer(rgb: np.ndarray, near: Box, detector: FaceDetector) -> Detectio
     found = _detect_scaled(region, _LOOK_PX / side, detector)
     moved = (d.moved(1, 1, left, top) for d in found)
     close = [d for d in moved if d.box.iou(near) >= LOOK_MIN_IOU]
-    return max(close, key=lambda d: d.confidence, default=None)
+    return max(close, key=lambda d: d.confidence * d.box.iou(near), default=None)
 
 
 def _detect_scaled(rgb: np.ndarray, scale: float, detector: FaceDetector) -> list[Detection]:

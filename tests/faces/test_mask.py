@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vsr.core.geometry import Window
-from vsr.faces.mask import feathered_mask, touching
+from vsr.faces.mask import Touching, feathered_mask, touching
 
 NONE = (False, False, False, False)
 
@@ -68,6 +68,31 @@ def test_read_only_because_shared() -> None:
     assert feathered_mask(32, 32, 0.35, NONE) is mask
     with pytest.raises(ValueError, match="read-only"):
         mask[0, 0] = 1
+
+
+def test_masks_are_kept_up_to_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vsr.faces.mask._KEPT_BYTES", 3 * 4 * 64**2)
+    first, second, third = (feathered_mask(64, 64, f, NONE) for f in (0.31, 0.32, 0.33))
+    assert feathered_mask(64, 64, 0.31, NONE) is first
+    feathered_mask(64, 64, 0.34, NONE)  # in the place of the second, which was used before all
+    assert feathered_mask(64, 64, 0.31, NONE) is first
+    assert feathered_mask(64, 64, 0.33, NONE) is third
+    assert feathered_mask(64, 64, 0.32, NONE) is not second
+    large = feathered_mask(128, 128, 0.35, NONE)
+    assert feathered_mask(128, 128, 0.35, NONE) is not large
+    assert feathered_mask(64, 64, 0.32, NONE) is feathered_mask(64, 64, 0.32, NONE)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (64, 64), (65, 48), (130, 97)])
+@pytest.mark.parametrize("borders", [NONE, (True, False, False, True), (True, True, True, True)])
+def test_every_pixel_follows_the_formula(size: tuple[int, int], borders: Touching) -> None:
+    left, top, right, bottom = borders
+    y, x = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in size)
+    x = np.clip(x, 0 if left else -1, 0 if right else 1)
+    y = np.clip(y, 0 if top else -1, 0 if bottom else 1)
+    radius = (x[None, :] ** 4 + y[:, None] ** 4) ** 0.25
+    wanted = 0.5 - 0.5 * np.cos(np.pi * np.clip((1 - radius) / 0.35, 0, 1))
+    np.testing.assert_allclose(feathered_mask(*size, 0.35, borders), wanted, atol=1e-6)
 
 
 def test_touching() -> None:

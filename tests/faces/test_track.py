@@ -88,8 +88,29 @@ class TestFollowing:
 
     def test_smoothing_can_be_switched_off(self, walk: Callable[..., Scene]) -> None:
         items, _ = walk(noise=1.0)
-        out = _faces(list(track(items, TrackConfig(smooth_s=0))))
+        out = _faces(list(track(items, TrackConfig(smooth_s=0, smooth_size_s=0))))
         assert [f.box for f in out if f] == [i.faces[0].box for i in items]
+
+    def test_positions_and_sizes_are_smoothed_each_by_its_own_width(
+        self, walk: Callable[..., Scene]
+    ) -> None:
+        items, _ = walk(noise=1.0)
+        for i, item in enumerate(items):  # sizes tremble, too
+            b = item.faces[0].box
+            trembling = Box.from_center(*b.center, b.width + i % 2, b.height)
+            items[i] = FrameFaces(item.frame, (Face(trembling, 0.9),))
+        raw = [i.faces[0].box for i in items]
+
+        def unlike(**cfg: float) -> tuple[float, float]:
+            out = _faces(list(track(items, TrackConfig(**cfg))))  # type: ignore[arg-type]
+            pairs = [(f.box, r) for f, r in zip(out, raw, strict=True) if f]
+            moved = max(abs(a.center[0] - b.center[0]) for a, b in pairs)
+            return moved, max(abs(a.width - b.width) for a, b in pairs)
+
+        assert unlike(smooth_s=0) == (pytest.approx(0, abs=1e-9), pytest.approx(0.5, abs=0.2))
+        moved, grown = unlike(smooth_size_s=0)
+        assert moved > 0.5
+        assert grown == pytest.approx(0, abs=1e-9)
 
     def test_a_face_fades_in_and_out_within_a_scene(self, walk: Callable[..., Scene]) -> None:
         items, _ = walk(40, missed=set(range(8)) | set(range(25, 40)))
@@ -202,6 +223,32 @@ class TestConfirming:
         assert not any(_faces(list(track(items, TrackConfig(min_length=5)))))
         kept = _faces(list(track(items, TrackConfig(min_length=4))))
         assert [i for i, f in enumerate(kept) if f] == [10, 11, 12, 13]
+
+    @pytest.mark.parametrize("frames", [1, 2, 4])
+    def test_in_a_scene_shorter_than_a_track_a_face_in_all_of_it_counts(
+        self, walk: Callable[..., Scene], astronaut: np.ndarray, frames: int
+    ) -> None:
+        items, _ = walk(frames)
+        assert all(_faces(list(track(items, TrackConfig()))))
+        weak, _ = walk(frames, confidence=0.8)
+        assert not any(_faces(list(track(weak, TrackConfig()))))
+        # cut short by the next scene, which is long: there, the flash of a face stays out
+        shot, box = astronaut[40:200, 60:380], Box(150, 20, 40, 50)
+        after = [
+            FrameFaces(
+                Frame(frames + i, frames + i, Fraction(1, 30), shot),
+                (Face(box, 0.9),) if 3 <= i < 7 else (),
+            )
+            for i in range(20)
+        ]
+        out = _faces(list(track([*items, *after], TrackConfig())))
+        assert [i for i, f in enumerate(out) if f] == list(range(frames))
+
+    def test_of_a_long_scene_the_last_frames_are_no_scene_of_their_own(
+        self, walk: Callable[..., Scene]
+    ) -> None:
+        items, _ = walk(30, missed=set(range(27)))
+        assert not any(_faces(list(track(items, TrackConfig()))))
 
     def test_never_sure_is_no_face(self, walk: Callable[..., Scene]) -> None:
         items, _ = walk(confidence=0.8)

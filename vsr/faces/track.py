@@ -28,17 +28,17 @@ class TrackConfig:
     start_confidence: float = 0.85
     """0..1: a track counts from `min_sure` detections of this confidence on"""
     min_sure: int = 2
-    """sure detections that a track needs"""
+    """sure detections that a track needs; in a scene of fewer frames, one in each"""
     min_length: int = 5
-    """detections that a track needs; shorter ones are dropped"""
+    """detections that a track needs, sure or not; in a scene of fewer frames, one in each"""
     max_gap: int = 8
     """frames without a detection that are filled between two detections"""
     min_likeness: float = 0.7
     """-1..1: correlation with the face before or after a gap that a filled frame needs"""
     smooth_s: float = 0.08
-    """seconds: width (sigma) of the smoothing of positions; 0 switches smoothing off"""
+    """seconds: width (sigma) of the smoothing of positions; 0 leaves them as detected"""
     smooth_size_s: float = 0.25
-    """seconds: width (sigma) of the smoothing of sizes"""
+    """seconds: width (sigma) of the smoothing of sizes; 0 leaves them as detected"""
     fade: int = 4
     """frames over which a face is blended in where its track begins within a scene, and out
     where it ends; 0: at once. Fading out takes a lookahead of max_gap + fade"""
@@ -148,8 +148,10 @@ class _Tracker:
         return sighting.face.confidence >= self.cfg.start_confidence
 
     def _confirmed(self, candidate: OpenTrack) -> bool:
-        # with a buffer shorter than min_length a track cannot show more than the buffer holds
-        length = min(self.cfg.min_length, self.lookahead + 1)
+        # a track cannot show more than the buffer holds, nor more than its scene has; a scene of
+        # which less is known than the buffer holds has ended, by a cut or with the video
+        scene = self._newest - self.scene_start + 1
+        length = min(self.cfg.min_length, self.lookahead + 1, scene)
         return candidate.seen >= length and candidate.sure >= min(self.cfg.min_sure, length)
 
     def _face_in(self, known: OpenTrack, frame: Frame) -> Face | None:
@@ -162,9 +164,9 @@ class _Tracker:
             return None
         reach = max(1, self.lookahead)
         near = [s for s in known.sightings if abs(s.index - frame.index) <= reach]
-        face = replace(before[-1].face, track_id=known.track_id, filled=not seen)
-        if (self.cfg.smooth_s > 0 and self.cfg.smooth_size_s > 0) or not seen:
-            face = replace(face, box=self._smooth(near, frame.seconds))
+        detected = before[-1].face.box if seen else None
+        box = self._smooth(near, frame.seconds, detected)
+        face = replace(before[-1].face, track_id=known.track_id, filled=not seen, box=box)
         if not seen:
             patch = patch_of(frame.rgb, face.box)
             alike = max(likeness(patch, before[-1].patch), likeness(patch, after[0].patch))
@@ -184,13 +186,21 @@ class _Tracker:
         left = last - index + 1 if over else steps
         return min(risen, left, steps) / steps
 
-    def _smooth(self, near: list[Sighting], at_s: float) -> Box:
+    def _smooth(self, near: list[Sighting], at_s: float, detected: Box | None) -> Box:
+        """The box at a moment. What is not to be smoothed comes from ``detected``, if there."""
+        moves, grows = self.cfg.smooth_s > 0, self.cfg.smooth_size_s > 0
+        if detected is not None and not (moves or grows):
+            return detected
         times = np.array([s.seconds for s in near])
         boxes = np.array([(*s.face.box.center, s.face.box.width, s.face.box.height) for s in near])
         tiny = 1e-3
-        return smooth_box(
+        box = smooth_box(
             times, boxes, at_s, max(tiny, self.cfg.smooth_s), max(tiny, self.cfg.smooth_size_s)
         )
+        if detected is None or (moves and grows):
+            return box
+        place, size = (box, detected) if moves else (detected, box)
+        return Box.from_center(*place.center, size.width, size.height)
 
     def _forget(self, done: int) -> None:
         """Drop ended tracks, and sightings too old to matter for the frame after ``done``."""

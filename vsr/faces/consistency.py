@@ -14,13 +14,15 @@ import numpy as np
 
 from vsr.core.errors import DataError
 from vsr.core.types import FaceCrop
+from vsr.faces.mask import Touching
 
 _BLOCK = 8
 """low-resolution pixels: side of the patches whose mean colour must be kept; grain and block
 noise, which a generator may well remove, average out within one"""
 _RIM = 1 / 16
 """part of the side left out on each side: a generator sees the border half blind, and the mask
-does not paste it"""
+does not paste it, but where it is the picture's own"""
+_NONE: Touching = (False, False, False, False)
 _DRIFT_SIGMA = 4.0
 """low-resolution pixels: colour that differs over more than this is drift, not detail"""
 _DRIFT_SEEN = 0.25
@@ -49,53 +51,49 @@ class Deviation:
     """8-bit grey levels: largest difference of the mean colour of an 8x8 patch"""
 
 
-def judge(crop: FaceCrop, scale: int, limits: Limits) -> FaceCrop:
+def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE) -> FaceCrop:
     """The crop with ``outcome`` and ``deviation`` set; without ``sr`` it becomes "plain".
 
+    borders: of the picture, which the crop's window touches: it is judged up to there.
     With `correct_drift` the slow part of the colour difference is taken out of ``sr``.
     Raises `DataError` where ``sr`` is not ``scale`` times as large as ``lr``.
     """
     if crop.sr is None:
         return replace(crop, outcome="plain")
-    residual = _residual(crop, scale)
-    found = measure(residual)
+    residual = _residual(crop.lr, crop.sr, scale)
+    found = measure(residual, borders)
     kept = found.mean <= limits.max_deviation and found.local <= limits.max_local_deviation
     sr = _without_drift(crop.sr, residual) if kept and limits.correct_drift else crop.sr
     outcome = "super-resolved" if kept else "plain"
     return replace(crop, sr=sr, outcome=outcome, deviation=found.mean)
 
 
-def deviation(crop: FaceCrop, scale: int) -> float:
-    """Mean absolute difference of ``sr`` reduced again to ``lr``, in 8-bit grey levels.
+def measure(residual: np.ndarray, borders: Touching = _NONE) -> Deviation:
+    """Sum up a difference of pictures ``(h, w, 3)`` float32 in 8-bit grey levels.
 
-    Area averaging is the reduction. Raises `DataError` where the crop has no ``sr``
-    of ``scale`` times its size.
+    borders: the sides on which the rim counts, too.
     """
-    return measure(_residual(crop, scale)).mean
-
-
-def measure(residual: np.ndarray) -> Deviation:
-    """Sum up a difference of pictures ``(h, w, 3)`` float32 in 8-bit grey levels."""
-    rim = max(1, round(min(residual.shape[:2]) * _RIM))
-    inner = residual[rim:-rim, rim:-rim] if min(residual.shape[:2]) > 4 * rim else residual
+    height, width = residual.shape[:2]
+    rim = max(1, round(min(height, width) * _RIM))
+    left, top, right, bottom = (0 if touched else rim for touched in borders)
+    inner = residual[top : height - bottom, left : width - right]
+    if min(height, width) <= 4 * rim:
+        inner = residual
     patches = cv2.blur(inner, (_BLOCK, _BLOCK), borderType=cv2.BORDER_REFLECT)
     return Deviation(float(np.abs(inner).mean()), float(np.abs(patches).max()))
 
 
-def _residual(crop: FaceCrop, scale: int) -> np.ndarray:
+def _residual(lr: np.ndarray, sr: np.ndarray, scale: int) -> np.ndarray:
     """``lr`` minus ``sr`` reduced: float32 (h, w, 3), 8-bit grey levels."""
-    if crop.sr is None:
-        raise DataError("crop: got no super-resolved picture, wanted one; upscale it first")
-    height, width = crop.lr.shape[:2]
-    if crop.sr.shape[:2] != (height * scale, width * scale) or crop.sr.dtype != crop.lr.dtype:
+    height, width = lr.shape[:2]
+    if sr.shape[:2] != (height * scale, width * scale) or sr.dtype != lr.dtype:
         raise DataError(
-            f"crop: got a super-resolved picture {crop.sr.shape[1]}x{crop.sr.shape[0]} "
-            f"{crop.sr.dtype}, wanted {width * scale}x{height * scale} {crop.lr.dtype}; "
+            f"crop: got a super-resolved picture {sr.shape[1]}x{sr.shape[0]} {sr.dtype}, "
+            f"wanted {width * scale}x{height * scale} {lr.dtype}; "
             "use the scale the model was made for"
         )
-    unit = np.float32(1 if crop.lr.dtype == np.uint8 else 1 / 257)
-    lr = crop.lr.astype(np.float32)
-    return (lr - reduce(crop.sr, scale)) * unit
+    unit = np.float32(1 if lr.dtype == np.uint8 else 1 / 257)
+    return (lr.astype(np.float32) - reduce(sr, scale)) * unit
 
 
 def reduce(sr: np.ndarray, scale: int) -> np.ndarray:

@@ -75,11 +75,17 @@ def verify(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterato
     `DataError` where a crop's ``sr`` is not ``scale`` times its size.
     """
     for item in items:
-        yield replace(item, crops=tuple(_judged(c, scale, cfg) for c in item.crops))
+        yield replace(item, crops=_judged(item, scale, cfg))
 
 
-def _judged(crop: FaceCrop, scale: int, cfg: PasteConfig) -> FaceCrop:
-    return judge(crop, scale, cfg.limits) if crop.outcome == "pending" else crop
+def _judged(item: FrameCrops, scale: int, cfg: PasteConfig) -> tuple[FaceCrop, ...]:
+    height, width = item.frame.rgb.shape[:2]
+    return tuple(
+        judge(c, scale, cfg.limits, touching(c.window, width, height))
+        if c.outcome == "pending"
+        else c
+        for c in item.crops
+    )
 
 
 def paste(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator[Frame]:
@@ -90,7 +96,7 @@ def paste(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator
     for an odd scale where chroma is subsampled.
     """
     for item in items:
-        judged = (_judged(c, scale, cfg) for c in item.crops)
+        judged = _judged(item, scale, cfg)
         crops = [c for c in judged if c.outcome == "super-resolved" and c.sr is not None]
         if crops:
             canvas = _canvas(item.frame, scale)
@@ -128,12 +134,12 @@ def _patch(
         change = _subtract(wanted, there)
     borders = touching(window, canvas.width, canvas.height)
     strength = np.float32(crop.face.strength)
-    return _Patch(
-        window,
-        feathered_mask(*change[0].shape, cfg.feather, borders) * strength,
-        feathered_mask(*change[1].shape, cfg.feather, borders) * strength,
-        change,
-    )
+
+    def mask(plane: np.ndarray) -> np.ndarray:
+        height, width = plane.shape
+        return feathered_mask(height, width, cfg.feather, borders) * strength
+
+    return _Patch(window, mask(change[0]), mask(change[1]), change)
 
 
 def _to_planes(rgb: np.ndarray, canvas: YuvPicture) -> Planes:

@@ -25,17 +25,24 @@ class DetectionRecord:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> list[tuple[int, tuple[Face, ...]]]:
-        """(pts, faces) of each frame that is recorded whole."""
-        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
-        found = []
-        for line in text.split("\n")[:-1]:
-            try:
-                pts, faces = json.loads(line)
-                found.append((int(pts), tuple(Face(Box(*f[:4]), f[4]) for f in faces)))
-            except (ValueError, TypeError, IndexError):
-                break
-        return found
+    def read(self) -> Iterator[tuple[int, tuple[Face, ...]]]:
+        """(pts, faces) of each frame that is recorded whole, from the first on."""
+        return (there for there, _ in self._lines())
+
+    def _lines(self) -> Iterator[tuple[tuple[int, tuple[Face, ...]], int]]:
+        """What `read` gives, and how many bytes each takes in the file."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for line in file:
+                try:
+                    pts, faces = json.loads(line.decode("utf-8"))
+                    there = int(pts), tuple(Face(Box(*f[:4]), f[4]) for f in faces)
+                except (ValueError, TypeError, IndexError):
+                    return
+                if not line.endswith(b"\n"):
+                    return
+                yield there, len(line)
 
     def detect(
         self, frames: Iterable[Frame], segment_frames: int, stage: DetectStage
@@ -45,11 +52,9 @@ class DetectionRecord:
         frames: from the source's first on. The stage runs anew for each segment. Raises
         DataError where a recorded frame has another pts than the source's.
         """
-        known = self.read()
-        known = known[: len(known) - len(known) % segment_frames]
-        self._write(known)
+        known = self._keep_whole(segment_frames)
         stream = iter(frames)
-        for frame, there in zip(itertools.islice(stream, len(known)), known, strict=False):
+        for frame, there in zip(itertools.islice(stream, known), self.read(), strict=False):
             yield self._given(frame, *there)
         for _, part in itertools.groupby(stream, key=lambda f: f.index // segment_frames):
             for item in stage(part):
@@ -63,9 +68,10 @@ class DetectionRecord:
         """
         known = self.read()
         for frame in frames:
-            if frame.index >= len(known):
+            there = next(known, None)
+            if there is None:
                 raise DataError(f"{self.path}: frame {frame.index} is not recorded")
-            yield self._given(frame, *known[frame.index])
+            yield self._given(frame, *there)
 
     def _given(self, frame: Frame, pts: int, faces: tuple[Face, ...]) -> FrameFaces:
         if frame.pts != pts:
@@ -82,13 +88,19 @@ class DetectionRecord:
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def _write(self, known: list[tuple[int, tuple[Face, ...]]]) -> None:
-        partial = self.path.with_name(f".{self.path.name}.partial")
+    def _keep_whole(self, segment_frames: int) -> int:
+        """Cut off what follows the last whole segment; the number of frames that stay."""
+        count = end = position = 0
+        for number, (_, size) in enumerate(self._lines(), start=1):
+            position += size
+            if number % segment_frames == 0:
+                count, end = number, position
         try:
-            partial.write_text("".join(_line(p, f) for p, f in known), encoding="utf-8")
-            partial.replace(self.path)
+            with self.path.open("ab") as file:
+                file.truncate(end)
         except OSError as error:
             raise self._unwritable(error) from None
+        return count
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(

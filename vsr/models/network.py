@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from vsr.core.errors import ModelError
 from vsr.models.backend import filtered_stderr
 from vsr.models.flops import count_flops
 from vsr.models.fold import fold_generator
+from vsr.models.generator import GeneratorConfig
 from vsr.models.registry import Dtype, get_spec, load_generator
 from vsr.models.spec import ModelSpec
 
@@ -151,6 +153,11 @@ class GeneratorUpscaler:
         with keras.device(self.device):
             return count_flops(self._forward, shape)
 
+    @property
+    def reach(self) -> int:
+        """LR pixels around one on which its result depends at most."""
+        return GeneratorConfig.from_dict(dict(self._spec.generator)).reach
+
     def _side(self, side: int) -> int:
         multiple = self._spec.multiple_of
         return -(-max(side, self._spec.min_side) // multiple) * multiple
@@ -165,15 +172,33 @@ class GeneratorUpscaler:
         limit = MAX_PIXELS_PER_GPU_CALL if self._on_gpu else MAX_PIXELS_PER_CALL
         most = min(self.max_batch or count, max(1, limit // (height * width)))
         if count <= most:
-            return self._fetch(batch, self._start(batch))
+            return self._alone(batch)
         results: list[np.ndarray] = []
         parts = [batch[i : i + most] for i in range(0, count, most)]
         ahead = self._start(parts[0])
-        for number, part in enumerate(parts):
-            started = ahead
-            ahead = self._start(parts[number + 1]) if number + 1 < len(parts) else None
-            results.append(self._fetch(part, started))
+        for part, following in itertools.zip_longest(parts, parts[1:]):
+            started, ahead = ahead, None
+            if started is not None and following is not None:
+                ahead = self._start(following)
+            high = self._fetch(part, started)
+            if high is None:
+                started = ahead = None  # lets go of what takes memory beside it
+                high = self._split(part)
+            results.append(high)
         return np.concatenate(results)
+
+    def _alone(self, batch: np.ndarray) -> np.ndarray:
+        """Runs a batch while no other is under way; in parts where it does not fit even so."""
+        high = self._fetch(batch, self._start(batch))
+        if high is not None:
+            return high
+        count, height, width = batch.shape[:3]
+        if count == 1:
+            raise ModelError(
+                f"model '{self.name}': one picture of {width}x{height} does not fit into "
+                f"memory on {self.device}; use smaller crops (--set crop.max_side=…) or the CPU"
+            )
+        return self._split(batch)
 
     def _start(self, batch: np.ndarray) -> Any:
         """The network's tensor of a batch, perhaps not computed yet; None where memory is short."""
@@ -181,6 +206,7 @@ class GeneratorUpscaler:
             return self._run(batch)
         except Exception as error:
             self._raise_unless_memory(error)
+            self._take_less(len(batch))
             return None
 
     def _run(self, batch: np.ndarray) -> Any:
@@ -191,21 +217,21 @@ class GeneratorUpscaler:
         with keras.device(self.device):
             return self._forward(batch, np.float32(np.iinfo(batch.dtype).max))
 
-    def _fetch(self, batch: np.ndarray, started: Any) -> np.ndarray:
-        """The pixels of a tensor that `_start` gave for the batch, by halves where none fits."""
-        count, height, width = batch.shape[:3]
+    def _fetch(self, batch: np.ndarray, started: Any) -> np.ndarray | None:
+        """The pixels of a tensor that `_start` gave for the batch; None where memory is short."""
+        if started is None:
+            return None
         try:
-            if started is not None:
-                return np.asarray(ops.convert_to_numpy(started))[:count]
+            return np.asarray(ops.convert_to_numpy(started))[: len(batch)]
         except Exception as error:  # a GPU tells of its memory when the result is asked for
             self._raise_unless_memory(error)
-        if count == 1:
-            raise ModelError(
-                f"model '{self.name}': one picture of {width}x{height} does not fit into "
-                f"memory on {self.device}; use smaller crops (--set crop.max_side=…) or the CPU"
-            )
-        self.max_batch = min(self.max_batch or count, count // 2)
-        return self._split(batch)
+            self._take_less(len(batch))
+            return None
+
+    def _take_less(self, count: int) -> None:
+        """Batches of ``count`` pictures were too large: half of them from now on."""
+        if count > 1:
+            self.max_batch = min(self.max_batch or count, count // 2)
 
     def _raise_unless_memory(self, error: Exception) -> None:
         if _is_out_of_memory(error):

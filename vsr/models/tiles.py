@@ -9,12 +9,11 @@ from vsr.models.upscale import Upscaler
 TILE = 256
 """LR pixels a side that one call is responsible for"""
 CONTEXT = 64
-"""LR pixels around them that it sees: more than the networks' reach (42 for 16 blocks, 60 with an
-hourglass)"""
+"""LR pixels around them that it sees where the upscaler does not say how far it reaches"""
 
 
 def upscale_picture(
-    upscaler: Upscaler, rgb: np.ndarray, tile: int = TILE, context: int = CONTEXT
+    upscaler: Upscaler, rgb: np.ndarray, tile: int = TILE, context: int | None = None
 ) -> np.ndarray:
     """Enlarges one picture of any size in bounded memory.
 
@@ -22,11 +21,14 @@ def upscale_picture(
         upscaler: any.
         rgb: ``(H, W, 3)`` uint8 or uint16.
         tile: LR pixels a side per call, without context.
-        context: LR pixels seen around a tile; at least the upscaler's reach, else seams show.
+        context: LR pixels seen around a tile; less than the upscaler's reach, and seams show.
+            None: its ``reach``, as networks have it, else `CONTEXT`.
 
     Returns:
         ``(s*H, s*W, 3)``, same dtype; as if the picture had gone through in one piece.
     """
+    if context is None:
+        context = int(getattr(upscaler, "reach", CONTEXT))
     height, width = rgb.shape[:2]
     if max(height, width) <= tile + 2 * context:
         return upscaler(rgb[None])[0]

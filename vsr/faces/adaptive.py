@@ -22,7 +22,7 @@ from vsr.core.geometry import Box, Window
 from vsr.core.types import Frame
 from vsr.faces.detect import LOOK_MIN_IOU, DetectConfig, decide, search, search_scale
 from vsr.faces.detector import Detection, FaceDetector, suppress_duplicates
-from vsr.faces.follow import Template, follow, template_of
+from vsr.faces.follow import follow, template_of
 from vsr.faces.motion import ChangedParts, grid_of
 
 _SMALL_SIDE = 640
@@ -55,7 +55,8 @@ class _Known:
     """frames since the last one"""
     missed: int = 0
     """frames since it was last found"""
-    template: Template | None = None
+    template: np.ndarray | None = None
+    """what it looked like then, where it may rest"""
 
 
 @dataclass(slots=True)

@@ -11,11 +11,6 @@ import numpy as np
 
 from vsr.core.geometry import Box
 
-Point = tuple[float, float]
-Landmarks = tuple[Point, Point, Point, Point, Point]
-"""(x, y) in pixels of: eye on the image's left, eye on its right, nose tip, left and right mouth
-corner"""
-
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -25,8 +20,6 @@ class Detection:
     """tight face box (brow to chin), pixels of the picture given; may reach over its border"""
     confidence: float
     """0..1, on libfacedetection's scale: 0.85 is sure, 0.6 wants support by other frames"""
-    landmarks: Landmarks | None = None
-    """None where the detector gives boxes only"""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.confidence <= 1.0:
@@ -35,12 +28,8 @@ class Detection:
     def moved(self, scale_x: float, scale_y: float, dx: float, dy: float) -> Detection:
         """The same face after scaling the picture and then shifting it by whole pixels."""
         b = self.box
-        marks = self.landmarks
-        if marks is not None:
-            p = [(x * scale_x + dx, y * scale_y + dy) for x, y in marks]
-            marks = (p[0], p[1], p[2], p[3], p[4])
         box = Box(b.x * scale_x + dx, b.y * scale_y + dy, b.width * scale_x, b.height * scale_y)
-        return Detection(box, self.confidence, marks)
+        return Detection(box, self.confidence)
 
 
 class FaceDetector(Protocol):
@@ -59,9 +48,7 @@ class FaceDetector(Protocol):
         ...
 
 
-def make_detection(
-    box: Sequence[float], confidence: float, landmarks: Iterable[Point] | None = None
-) -> Detection | None:
+def make_detection(box: Sequence[float], confidence: float) -> Detection | None:
     """A `Detection` from a network's raw numbers, or None where they make no box.
 
     box: (x, y, width, height) in pixels. Confidence is clipped to 0..1.
@@ -69,11 +56,7 @@ def make_detection(
     x, y, w, h = (float(v) for v in box)
     if not all(map(math.isfinite, (x, y, w, h, confidence))) or w < 1 or h < 1:
         return None
-    marks = None
-    if landmarks is not None:
-        p = [(float(a), float(b)) for a, b in landmarks]
-        marks = (p[0], p[1], p[2], p[3], p[4])
-    return Detection(Box(x, y, w, h), min(1.0, max(0.0, float(confidence))), marks)
+    return Detection(Box(x, y, w, h), min(1.0, max(0.0, float(confidence))))
 
 
 def containment(a: Box, b: Box) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
@@ -11,7 +9,8 @@ from vsr.core.geometry import Box
 from vsr.faces.cuts import to_uint8
 
 _SIDE = 32
-"""pixels: the longer side of a template; larger faces are reduced to it"""
+"""pixels: the longer side of a template, as the detector last saw a face; larger ones are
+reduced to it"""
 _REACH = 0.25
 """part of its size by which a face may have moved"""
 _MIN_LIKENESS = 0.85
@@ -20,22 +19,15 @@ _MAX_MOVE = 0.2
 """part of its size beyond which a move is too fast to trust"""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A face as it looked when the detector last confirmed it."""
+def template_of(rgb: np.ndarray, box: Box) -> np.ndarray | None:
+    """The template of a face in a picture ``(H, W, 3)``: grey, uint8 (h, w), at most 32 long.
 
-    box: Box
-    grey: np.ndarray
-    """uint8 (h, w), at most 32 pixels long"""
-
-
-def template_of(rgb: np.ndarray, box: Box) -> Template | None:
-    """The template of a face in a picture ``(H, W, 3)``; None where it reaches over the border."""
-    grey = _reduced(rgb, box, 0.0)
-    return None if grey is None else Template(box, grey)
+    None where the face reaches over the border.
+    """
+    return _reduced(rgb, box, 0.0)
 
 
-def follow(rgb: np.ndarray, template: Template, last: Box) -> Box | None:
+def follow(rgb: np.ndarray, template: np.ndarray, last: Box) -> Box | None:
     """Where the face stands now, sub-pixel; None where that cannot be said for sure.
 
     last: where it stood in the frame before. Its size is kept.
@@ -43,16 +35,15 @@ def follow(rgb: np.ndarray, template: Template, last: Box) -> Box | None:
     region = _reduced(rgb, last, _REACH)
     if region is None:
         return None
-    scores = cv2.matchTemplate(region, template.grey, cv2.TM_CCOEFF_NORMED)
+    scores = cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED)
     _, best, _, (x, y) = cv2.minMaxLoc(scores)
     if best < _MIN_LIKENESS:
         return None
     fx = x + _vertex(scores[y], x)
     fy = y + _vertex(scores[:, x], y)
-    spare_y = region.shape[0] - template.grey.shape[0]
-    spare_x = region.shape[1] - template.grey.shape[1]
-    dx = (fx - spare_x / 2) * last.width / template.grey.shape[1]
-    dy = (fy - spare_y / 2) * last.height / template.grey.shape[0]
+    height, width = template.shape
+    dx = (fx - (region.shape[1] - width) / 2) * last.width / width
+    dy = (fy - (region.shape[0] - height) / 2) * last.height / height
     if abs(dx) > _MAX_MOVE * last.width or abs(dy) > _MAX_MOVE * last.height:
         return None
     return Box(last.x + dx, last.y + dy, last.width, last.height)

@@ -13,7 +13,6 @@ import numpy as np
 from vsr.core.errors import MissingDependencyError
 from vsr.faces.detector import Detection, make_detection, suppress_duplicates
 
-_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 _SATURATION = 5
 """the softmax of the last network saturates near 1; its fifth power puts faces that
 libfacedetection gives 0.85 at 0.85 (0.97 before)"""
@@ -21,7 +20,7 @@ _MIN_SIDE = 16
 
 
 class MtcnnDetector:
-    """Three cascaded networks over a picture pyramid; slower, with landmarks."""
+    """Three cascaded networks over a picture pyramid; slower."""
 
     name = "mtcnn"
 
@@ -42,11 +41,7 @@ class MtcnnDetector:
             return []
         rows = self._net.detect_faces(np.ascontiguousarray(rgb))
         found = [
-            make_detection(
-                row["box"],
-                float(row["confidence"]) ** _SATURATION,
-                [row["keypoints"][p] for p in _POINTS],
-            )
+            make_detection(row["box"], float(row["confidence"]) ** _SATURATION)
             for row in rows or []
         ]
         return suppress_duplicates(f for f in found if f is not None)

@@ -3,8 +3,7 @@
 S. Yu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence
 Research 2023. The package's Python call holds the interpreter lock while the
 network runs, which stalls every other stage; where its shared library is found the
-C function is called through ctypes instead, which lets the lock go and gives the
-landmarks too.
+C function is called through ctypes instead, which lets the lock go.
 """
 
 from __future__ import annotations
@@ -82,9 +81,7 @@ class SlimeFaceDetector:
             count = min(int(self._result[:4].view(np.int32)[0]), _MAX_FACES)
             end = 4 + 2 * _RESULT_SHORTS * count
             rows = self._result[4:end].view(np.int16).reshape(count, _RESULT_SHORTS).tolist()
-        return [
-            make_detection(r[1:5], r[0] / 100, zip(r[5:15:2], r[6:15:2], strict=True)) for r in rows
-        ]
+        return [make_detection(r[1:5], r[0] / 100) for r in rows]
 
     def _detect_package(self, rgb: np.ndarray) -> list[Detection | None]:
         pixels = np.ascontiguousarray(rgb)

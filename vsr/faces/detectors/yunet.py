@@ -62,5 +62,5 @@ class YuNetDetector:
         _, rows = self._net.detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
         if rows is None:
             return []
-        found = [make_detection(r[:4], r[14], r[4:14].reshape(5, 2)) for r in np.asarray(rows)]
+        found = [make_detection(r[:4], r[14]) for r in np.asarray(rows)]
         return suppress_duplicates(f for f in found if f is not None)

@@ -5,7 +5,7 @@ from PIL import Image
 
 from vsr.core.errors import DataError
 from vsr.degrade.image import degrade_image, enlarge_image, h264_like, jpeg, reduce_image
-from vsr.degrade.recipe import RECIPES, SURVEILLANCE, Degradation, DegradeConfig
+from vsr.degrade.recipe import SURVEILLANCE, Degradation, DegradeConfig
 
 
 @pytest.fixture
@@ -66,16 +66,18 @@ def test_a_size_that_does_not_divide_is_refused() -> None:
         reduce_image(np.zeros((30, 30, 3), np.uint8), 4, "area")
 
 
-def test_recipes_draw_their_shares_and_ranges() -> None:
+def test_draws_have_their_shares_and_ranges() -> None:
     rng = np.random.default_rng(0)
-    draws = [RECIPES["mixed"].draw(rng) for _ in range(2000)]
+    draws = [DegradeConfig().draw(rng) for _ in range(2000)]
     degraded = [d for d in draws if d.blur_sigma > 0]
     assert len(degraded) / 2000 == pytest.approx(0.35, abs=0.04)
     assert sum(d.reduction == "bicubic" for d in draws) / 2000 == pytest.approx(0.7, abs=0.04)
     assert all(0.2 <= d.blur_sigma <= 1.2 for d in degraded)
     assert all(40 <= d.jpeg_quality <= 95 for d in degraded if d.jpeg_quality)
-    assert all(d.blur_sigma == 0 for d in [RECIPES["clean"].draw(rng) for _ in range(50)])
-    hard = [RECIPES["surveillance"].draw(rng) for _ in range(200)]
+    clean = DegradeConfig(share=0.0)
+    assert all(clean.draw(rng).blur_sigma == 0 for _ in range(50))
+    coded = DegradeConfig(share=0.9, jpeg_share=0.6, h264_share=0.9)
+    hard = [coded.draw(rng) for _ in range(200)]
     assert any(d.h264_qp for d in hard)
     assert not any(d.h264_qp and d.jpeg_quality for d in hard)
 

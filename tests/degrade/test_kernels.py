@@ -3,14 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsr.degrade.kernels import (
-    dct_matrix,
-    gaussian_kernel,
-    h264_step,
-    jpeg_factor,
-    motion_kernel,
-    reduction_matrix,
-)
+from vsr.degrade.kernels import dct_matrix, h264_step, motion_kernel, reduction_matrix
 
 
 @pytest.fixture
@@ -53,11 +46,7 @@ def test_dct_is_orthonormal_and_opencvs() -> None:
     np.testing.assert_allclose(d @ block @ d.T, cv2.dct(block), atol=1e-5)
 
 
-def test_blur_kernels_sum_to_one_and_have_their_width() -> None:
-    gauss = gaussian_kernel(1.5, 15)
-    assert gauss.sum() == pytest.approx(1, abs=1e-6)
-    x = np.arange(15) - 7
-    assert np.sqrt((gauss.sum(0) * x**2).sum()) == pytest.approx(1.5, abs=0.02)
+def test_motion_sums_to_one_and_has_its_length() -> None:
     flat = motion_kernel(5, 0.0, 9)
     assert flat.sum() == pytest.approx(1, abs=1e-6)
     np.testing.assert_allclose(flat[4, 2:7], 0.2, atol=1e-6)
@@ -65,7 +54,6 @@ def test_blur_kernels_sum_to_one_and_have_their_width() -> None:
     np.testing.assert_allclose(motion_kernel(5, np.pi / 2, 9), flat.T, atol=1e-6)
 
 
-def test_quality_and_qp_follow_their_standards() -> None:
-    np.testing.assert_allclose(jpeg_factor(np.array([25.0, 50.0, 75.0])), [2.0, 1.0, 0.5])
+def test_qp_follows_the_standard() -> None:
     assert h264_step(4) == 1.0
     assert h264_step(34) / h264_step(28) == pytest.approx(2.0)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from vsr.degrade.image import jpeg, reduce_image
-from vsr.degrade.kernels import jpeg_factor, motion_kernel
-from vsr.degrade.layers import Degrade, blur_batch, jpeg_batch, reduce_batch
-from vsr.degrade.recipe import RECIPES, DegradeConfig
+from vsr.degrade.kernels import motion_kernel
+from vsr.degrade.layers import Degrade, blur_batch, jpeg_batch, jpeg_factor, reduce_batch
+from vsr.degrade.recipe import DegradeConfig
 
 
 @pytest.fixture
@@ -43,9 +43,14 @@ def test_blur_gives_each_picture_its_own_kernel(batch) -> None:
     np.testing.assert_allclose(out[2][inner], reference[inner], atol=0.05)
 
 
+def test_quality_is_libjpegs() -> None:
+    factors = array(jpeg_factor(np.array([25.0, 50.0, 75.0, 100.0], "float32")))
+    np.testing.assert_allclose(factors, [2.0, 1.0, 0.5, 0.0])
+
+
 @pytest.mark.parametrize("quality", [30, 50, 80])
 def test_jpeg_is_close_to_the_real_encoder(batch, quality) -> None:
-    factor = np.full(4, jpeg_factor(quality), "float32")
+    factor = jpeg_factor(np.full(4, quality, "float32"))
     ours = array(jpeg_batch(batch.astype("float32"), factor))
     real = np.stack([jpeg(b, quality) for b in batch]).astype("float32")
     loss = np.mean((real - batch) ** 2)
@@ -77,8 +82,8 @@ def test_layer_draws_anew_and_its_state_can_be_put_back(batch) -> None:
     np.testing.assert_array_equal(array(layer(batch)), first)
 
 
-def test_clean_recipe_only_reduces(batch) -> None:
-    out = array(Degrade(2, RECIPES["clean"], seed=1)(batch))
+def test_without_a_share_it_only_reduces(batch) -> None:
+    out = array(Degrade(2, DegradeConfig(share=0.0), seed=1)(batch))
     either = [np.stack([reduce_image(b, 2, kind) for b in batch]) for kind in ("bicubic", "area")]
     error = np.minimum(*(np.abs(out - e).max(axis=(1, 2, 3)) for e in either))
     assert error.max() <= 1.0

@@ -33,12 +33,6 @@ JPEG_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47
 """Chrominance table at quality 50, the same annex."""
 
 
-def jpeg_factor(quality: np.ndarray | float) -> np.ndarray:
-    """libjpeg's factor on the tables for a quality of 1..100 (50 gives 1), any shape."""
-    quality = np.clip(np.asarray(quality, np.float64), 1, 100)
-    return np.where(quality < 50, 50.0 / quality, 2.0 - quality / 50.0)
-
-
 def h264_step(qp: np.ndarray | float) -> np.ndarray:
     """Quantiser step of H.264 for a QP of 0..51, 8-bit levels: it doubles every six (QP 4: 1)."""
     return 2.0 ** ((np.asarray(qp, np.float64) - 4.0) / 6.0)
@@ -71,14 +65,6 @@ def reduction_matrix(size_in: int, size_out: int, kind: Reduction) -> np.ndarray
         left, right = target * ratio, (target + 1) * ratio
         weights = np.clip(np.minimum(source + 1, right) - np.maximum(source, left), 0, None)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def gaussian_kernel(sigma: float, size: int) -> np.ndarray:
-    """Normalised 2-D Gaussian, float32 ``(size, size)``; sigma in pixels, 0 gives the identity."""
-    x = np.arange(size) - size // 2
-    line = np.exp(-0.5 * (x / max(sigma, 1e-3)) ** 2)
-    kernel = np.outer(line, line)
-    return (kernel / kernel.sum()).astype(np.float32)
 
 
 def motion_kernel(length: float, angle: float, size: int) -> np.ndarray:

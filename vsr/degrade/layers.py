@@ -40,10 +40,15 @@ def blur_batch(x: Any, sigma: Any, motion_px: Any, angle: Any, size: int) -> Any
     return _filter(x, _motions(motion_px, angle, size), size)
 
 
+def jpeg_factor(quality: Any) -> Any:
+    """libjpeg's factor on the tables for a tensor of qualities from 1 to 100; 50 gives 1."""
+    return ops.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
+
+
 def jpeg_batch(x: Any, factor: Any) -> Any:
     """JPEG's losses without its entropy coder: 8x8 DCT, quantisation, 4:2:0 chroma.
 
-    factor: tensor ``(B,)``, the quality's factor on the tables (`kernels.jpeg_factor`); 0
+    factor: tensor ``(B,)``, the quality's factor on the tables (`jpeg_factor`); 0
     leaves a picture as it is. H and W must be multiples of 16.
     """
     ycc = ops.matmul(x, ops.convert_to_tensor(_TO_YCC.T))
@@ -56,13 +61,12 @@ def jpeg_batch(x: Any, factor: Any) -> Any:
     return ops.where(ops.reshape(factor, (-1, 1, 1, 1)) > 0, coded, x)
 
 
-@keras.saving.register_keras_serializable(package="vsr")
 class Degrade(keras.layers.Layer):
     """Random LR pictures of HR ones, by the ranges of a `DegradeConfig`.
 
     Input uint8 or float ``(B, H, W, 3)`` in 0..255, H and W multiples of ``16 * scale``;
     output float32 ``(B, H/s, W/s, 3)`` in 0..255, whole levels. Its seed's state is a variable:
-    a checkpoint that holds it goes on with the same draws. (H.264 is left to the CPU path.)
+    a checkpoint that holds it goes on with the same draws. H.264 is left to the CPU path.
     """
 
     def __init__(
@@ -98,8 +102,7 @@ class Degrade(keras.layers.Layer):
         x = ops.clip(ops.round(x), 0.0, 255.0)
         if c.share > 0 and c.jpeg_share > 0:
             coded = degraded * ops.cast(draws[8] < c.jpeg_share, "float32")
-            quality = ranged(9, c.jpeg_quality)
-            factor = ops.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
+            factor = jpeg_factor(ranged(9, c.jpeg_quality))
             x = _jpeg_anywhere(x, coded * ops.maximum(factor, 0.02), draws[10])
         return x
 

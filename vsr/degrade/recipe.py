@@ -1,4 +1,4 @@
-"""How strongly and how often LR pictures are degraded: ranges, draws and named recipes."""
+"""How strongly and how often LR pictures are degraded: ranges and draws."""
 
 from __future__ import annotations
 
@@ -104,13 +104,3 @@ class DegradeConfig:
             jpeg_quality=round(rng.uniform(*self.jpeg_quality)) if jpeg else None,
             h264_qp=rng.uniform(*self.h264_qp) if h264 and not jpeg else None,
         )
-
-
-RECIPES: dict[str, DegradeConfig] = {
-    "clean": DegradeConfig(share=0.0),
-    "mixed": DegradeConfig(),
-    "surveillance": DegradeConfig(
-        share=0.9, motion_share=0.2, jpeg_share=0.6, h264_share=0.9, jpeg_quality=(30.0, 90.0)
-    ),
-}
-"""Named recipes: pictures as they are; mostly clean ones (the shipped models); mostly bad ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -82,6 +83,33 @@ def test_pairs_lie_between_groups_only():
     assert {tuple(p) for p in fewer.impostor.tolist()} < set(every) - same
 
 
+def test_the_pairs_are_those_of_the_whole_list():
+    rng = np.random.default_rng(2)
+    persons, groups = rng.integers(0, 9, 60).astype(str), rng.integers(0, 5, 60).astype(str)
+    first, second = np.triu_indices(60, 1)
+    apart = groups[first] != groups[second]
+    same = persons[first] == persons[second]
+    for limit in (50, 10**6):
+        pairs, draw = make_pairs(persons, groups, limit, seed=4), np.random.default_rng(4)
+        for found, kind in ((pairs.genuine, same), (pairs.impostor, ~same)):
+            every = np.stack([first, second], axis=1)[apart & kind]
+            if len(every) > limit:
+                every = every[np.sort(draw.choice(len(every), limit, replace=False))]
+            np.testing.assert_array_equal(found, every)
+
+
+def test_pairs_that_are_not_drawn_are_not_made():
+    faces = np.arange(20_000)
+    tracemalloc.start()
+    pairs = make_pairs((faces % 500).astype(str), (faces % 7).astype(str), limit=1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(pairs.genuine) == len(pairs.impostor) == 1000
+    assert peak < 2**25  # all of them: 3 GB
+    assert make_pairs(["a"] * 9, ["x"] * 9).genuine.shape == (0, 2)
+    assert make_pairs([], []).impostor.shape == (0, 2)
+
+
 def test_distances_are_euclidean():
     table = np.random.default_rng(1).normal(size=(30, 128))
     pairs = np.array(list(itertools.combinations(range(30), 2)))
@@ -154,4 +182,6 @@ def test_a_drawn_curve_is_made_of_points_of_the_curve():
     assert set(points) <= exact
     assert points == sorted(points)
     assert points[-1] == (1.0, 1.0)
-    assert 20 < len(points) <= 200
+    assert points[0] == (0.0, curve.tar[curve.far == 0].max())
+    assert points[0][1] > 0.05
+    assert 20 < len(points) <= 201

@@ -7,7 +7,6 @@ not independent, and other people would have been filmed on another day.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,21 +61,52 @@ class Interval:
 def make_pairs(
     persons: Sequence[str], groups: Sequence[str], limit: int = 200_000, seed: int = 0
 ) -> Pairs:
-    """All pairs of faces of different groups, at most ``limit`` of either kind (drawn, seeded)."""
+    """All pairs of faces of different groups, at most ``limit`` of either kind (drawn, seeded).
+
+    Only the pairs that are taken are ever made: 64,000 faces have two thousand million.
+    """
     who = np.unique(np.asarray(persons, str), return_inverse=True)[1]
     where = np.unique(np.asarray(groups, str), return_inverse=True)[1]
     rng = np.random.default_rng(seed)
-    first, second = np.triu_indices(len(who), 1)
-    apart = where[first] != where[second]
-    pairs = np.stack([first[apart], second[apart]], axis=1)
-    same = who[pairs[:, 0]] == who[pairs[:, 1]]
-    return Pairs(_drawn(pairs[same], limit, rng), _drawn(pairs[~same], limit, rng))
+    apart = np.arange(len(who))[::-1] - _later(where)
+    genuine = _later(who) - _later(who * (where.max(initial=0) + 1) + where)
+
+    def second(face: int, same: bool) -> Int:
+        later = slice(face + 1, None)
+        fits = (where[later] != where[face]) & ((who[later] == who[face]) == same)
+        return np.flatnonzero(fits) + face + 1
+
+    return Pairs(
+        _drawn(genuine, lambda face: second(face, True), limit, rng),
+        _drawn(apart - genuine, lambda face: second(face, False), limit, rng),
+    )
 
 
-def _drawn(pairs: Int, limit: int, rng: np.random.Generator) -> Int:
-    if len(pairs) <= limit:
-        return pairs
-    return pairs[np.sort(rng.choice(len(pairs), limit, replace=False))]
+def _later(labels: Int) -> Int:
+    """How many of the places after each hold the same label."""
+    order = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[order], labels[order], side="right")
+    counts = np.empty(len(labels), np.intp)
+    counts[order] = ends - 1 - np.arange(len(labels))
+    return counts
+
+
+def _drawn(counts: Int, second: Callable[[int], Int], limit: int, rng: np.random.Generator) -> Int:
+    """Pairs ``(N, 2)`` in order: all, or ``limit`` of them.
+
+    counts: how many pairs begin with each face; ``second``: the other faces of one's, rising.
+    """
+    total = int(counts.sum())
+    drawn = total > limit
+    ranks = np.sort(rng.choice(total, limit, replace=False)) if drawn else np.arange(total)
+    ends = np.cumsum(counts)
+    first = np.searchsorted(ends, ranks, side="right")
+    places = ranks - (ends - counts)[first]
+    pairs = np.stack([first, places], axis=1)
+    faces, starts = np.unique(first, return_index=True)
+    for face, start, end in zip(faces, starts, np.append(starts, len(pairs))[1:], strict=True):
+        pairs[start:end, 1] = second(int(face))[places[start:end]]
+    return pairs
 
 
 def distances(descriptors: Float, pairs: Int) -> Float:
@@ -223,9 +253,13 @@ def _quantiles(values: Float) -> tuple[float, float]:
 
 
 def thinned(curve: Curve, points: int = 200) -> list[tuple[float, float]]:
-    """(far, tar) of a curve at rates that suit a logarithmic axis; exact points of it."""
+    """(far, tar) of a curve at rates that suit a logarithmic axis; exact points of it.
+
+    The first is the last one at which no impostor is accepted: it has no place on such an axis,
+    but where the curve comes from is drawn by it.
+    """
     lowest = max(1e-6, float(curve.far[curve.far > 0].min(initial=1.0)))
     wanted = np.geomspace(lowest, 1.0, points)
-    places = np.unique(np.searchsorted(curve.far, wanted * (1 + 1e-12), side="right") - 1)
-    kept = [(float(curve.far[k]), float(curve.tar[k])) for k in places]
-    return [p for p in kept if math.isfinite(p[0])]
+    wanted = np.concatenate([[0.0], wanted * (1 + 1e-12)])
+    places = np.unique(np.searchsorted(curve.far, wanted, side="right") - 1)
+    return [(float(curve.far[k]), float(curve.tar[k])) for k in places]

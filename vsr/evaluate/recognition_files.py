@@ -24,7 +24,7 @@ def write_study(study: Study, out: Path) -> None:
     texts = {
         TABLE: markdown(study),
         ROC: roc_svg(study),
-        JSON: json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n",
+        JSON: json.dumps(study.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     }
     folder = out if out.exists() else out.with_name(f".{out.name}.partial")
     try:

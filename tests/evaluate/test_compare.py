@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,7 @@ class _Perfect:
         self._answers = {lr.tobytes(): p.hr for p in pairs for lr in p.lr.values()}
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        high = np.stack([self._answers[lr.tobytes()] for lr in batch])
-        high[:, 0, 0] ^= 1  # an infinite PSNR has no mean
-        return high
+        return np.stack([self._answers[lr.tobytes()] for lr in batch])
 
 
 def test_mean_and_standard_error() -> None:
@@ -70,6 +69,7 @@ def test_the_truth_wins_every_column(celeba: Path, monkeypatch: pytest.MonkeyPat
     comparison = compare_on(celeba, [_Perfect(celeba)], cfg)
     for condition in ("clean", "degraded"):
         best, base = comparison.row("perfect", condition), comparison.row("bicubic", condition)
+        assert best.scores["psnr"] == Score(100.0, 0.0, 4)
         for measure in FAST:
             assert best.gains[measure].mean > 0
             assert best.scores[measure].count == 4
@@ -151,12 +151,49 @@ def test_bad_pictures_are_reported_not_fatal(celeba: Path) -> None:
         ({"scale": 3}, "--scale: got 3"),
         ({"measures": ("psnr", "lpips")}, "--measures: got 'lpips', wanted some of psnr"),
         ({"limit": 0}, "--limit: got 0"),
+        ({"reduction": "lanczos"}, "--reduction: got 'lanczos', wanted bicubic or area"),
         ({"feature_faces": -1}, "--feature-faces: got -1"),
     ],
 )
 def test_a_wrong_request(values: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         CompareConfig(**values)  # type: ignore[arg-type]
+
+
+def test_a_perfect_model_is_still_json(celeba: Path) -> None:
+    comparison = compare_on(celeba, [_Perfect(celeba)], CompareConfig(measures=("psnr",), limit=2))
+    assert json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
+    assert "nan" not in markdown(comparison)
+
+
+def test_the_reduction_can_be_another(celeba: Path) -> None:
+    area, bicubic = (
+        compare_on(celeba, [], CompareConfig(scale=4, reduction=kind, measures=("psnr",), limit=2))
+        for kind in (None, "bicubic")
+    )
+    assert "(area, 32 to 128 pixels)" in markdown(area)
+    assert "(bicubic, 32 to 128 pixels)" in markdown(bicubic)
+    small = PROTOCOLS[4]
+    pairs = [make_pair(p, replace(small, reduction="bicubic")) for p in find_faces(celeba, 2)]
+    upscale = InterpolationUpscaler("bicubic", 4)
+    want = [psnr_y(upscale(p.lr["clean"][None])[0], p.hr) for p in pairs]
+    assert bicubic.row("bicubic", "clean").scores["psnr"].mean == pytest.approx(np.mean(want))
+    with pytest.raises(UsageError, match="x4 by area on 2 faces and x4 by bicubic on 2 faces"):
+        area.joined(bicubic)
+    old = {k: v for k, v in area.to_dict().items() if k != "reduction"}
+    assert Comparison.from_dict(old) == area
+
+
+def test_two_models_of_one_name_are_refused(celeba: Path) -> None:
+    two = [_Perfect(celeba), _Perfect(celeba)]
+    with pytest.raises(UsageError, match="perfect: two models have this name"):
+        compare_on(celeba, two, CompareConfig())
+    two[0].name, two[0].sha256 = "bicubic", "0" * 64
+    with pytest.raises(UsageError, match="bicubic: two models have this name"):
+        compare_on(celeba, two, CompareConfig())
+    plain = InterpolationUpscaler("bicubic", 2)
+    table = compare_on(celeba, [plain], CompareConfig(measures=("psnr",), limit=1))
+    assert [row.model for row in table.rows] == ["bicubic", "bicubic"]  # clean, degraded
 
 
 def test_scales_do_not_mix(celeba: Path) -> None:
@@ -170,6 +207,23 @@ def _run(*arguments: str) -> str:
     return result.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no/t.md", "the folder .*no does not exist; create it first"),
+        ("t.md", "t.md: already exists; choose another name or add --overwrite"),
+        (".", "is a folder, wanted a file name such as models.md"),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_refused_before_work(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / "t.md").write_text("mine")
+    with pytest.raises(OutputError, match=words):
+        _run("--data", str(tmp_path / "nothing"), "--out", str(tmp_path / name))
+    assert (tmp_path / "t.md").read_text() == "mine"
+
+
 def test_the_command(celeba: Path, tmp_path: Path) -> None:
     base = ("--data", str(celeba), "--model", "lanczos", "--measures", "psnr,ssim", "--limit", "2")
     out = tmp_path / "t.md"
@@ -177,10 +231,14 @@ def test_the_command(celeba: Path, tmp_path: Path) -> None:
     assert "lanczos" in text
     assert "bicubic" in text
     assert "Clean: only reduced" in out.read_text()
+    out.write_text("old")
+    _run(*base, "--out", str(out), "--overwrite", "--quiet")
+    assert "Clean: only reduced" in out.read_text()
     values = json.loads(_run(*base, "--scale", "4", "--json"))
     assert (values["scale"], values["faces"], len(values["rows"])) == (4, 2, 4)
+    assert values["reduction"] == "area"
+    values = json.loads(_run(*base, "--scale", "4", "--reduction", "bicubic", "--json"))
+    assert values["reduction"] == "bicubic"
     assert _run(*base, "--quiet") == ""
-    with pytest.raises(OutputError, match="cannot be written"):
-        _run(*base, "--out", str(tmp_path / "no" / "t.md"))
     with pytest.raises(UsageError, match="'srresnet-x2' enlarges by 2"):
         _run(*base, "--model", "srresnet-x2", "--scale", "4")

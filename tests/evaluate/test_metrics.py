@@ -10,7 +10,16 @@ from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vsr.core.errors import DataError
-from vsr.evaluate.metrics import METRICS, haarpsi_y, luma, psnr_rgb, psnr_y, ssim_rgb, ssim_y
+from vsr.evaluate.metrics import (
+    MAX_DB,
+    METRICS,
+    haarpsi_y,
+    luma,
+    psnr_rgb,
+    psnr_y,
+    ssim_rgb,
+    ssim_y,
+)
 
 _WANG = {
     "gaussian_weights": True,
@@ -84,7 +93,10 @@ def _haarpsi_by_scipy(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_equal_pictures_are_perfect(pair: tuple[np.ndarray, np.ndarray]) -> None:
     _, hr = pair
-    assert psnr_y(hr, hr) == psnr_rgb(hr, hr) == float("inf")
+    assert psnr_y(hr, hr) == psnr_rgb(hr, hr) == MAX_DB == 100
+    near = hr.copy()
+    near[0, 0, 2] ^= 1
+    assert psnr_rgb(near, hr) < MAX_DB
     for metric in (ssim_y, ssim_rgb, haarpsi_y):
         assert metric(hr, hr) == pytest.approx(1.0, abs=1e-12)
     flat = np.full((40, 40, 3), 90, np.uint8)

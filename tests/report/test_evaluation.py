@@ -10,9 +10,12 @@ import pytest
 
 from vsr.core.errors import DataError, InputError
 from vsr.core.geometry import Box, Window
+from vsr.core.progress import silent
 from vsr.evaluate.experiment.results import Estimate, FaceRow, FrameRow, Results
 from vsr.evaluate.report.build import build_report
+from vsr.evaluate.report.from_evaluation import read_evaluation
 from vsr.media.images import write_image
+from vsr.models.registry import get_spec
 
 MODELS = ("bicubic", "srresnet-x2")
 MEASURES = {
@@ -83,7 +86,10 @@ def results(frames: int = 40, **changes) -> Results:
             "kind": "video",
         },
         "settings": {"scale": 2, "degradation": {"name": "clean", "blur": 0.0}, "seed": 1},
-        "models": [{"name": m, "sha256": "", "licence": "", "terms": ""} for m in MODELS],
+        "models": [
+            {"name": m, "sha256": get_spec(m).weights_sha256, "licence": "", "terms": ""}
+            for m in MODELS
+        ],
         "measures": MEASURES,
         "not_measured": {"identity": "needs pip install '.[eval]'"},
         "summary": estimates,
@@ -134,6 +140,16 @@ def test_means_with_intervals_and_the_best_in_bold(write, tmp_path, show):
     assert opened.page.get_by_text("1 face too small to trust").is_visible()
     assert opened.overhang() <= 0
     assert show(made.path, width=390).overhang() <= 0
+
+
+def test_a_namesake_of_the_model_lends_no_card(write):
+    found = results()
+    record = write(found) / "metrics.json"
+    assert "# srresnet-x2" in read_evaluation(record, None, silent).card
+    found.models[1]["sha256"] = "0" * 64
+    document = read_evaluation(write(found) / "metrics.json", None, silent)
+    assert document.card == ""
+    assert document.kind == "Ground-truth experiment"
 
 
 def test_curves_of_every_measure_with_both_models(write, tmp_path):

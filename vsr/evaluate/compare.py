@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from vsr.core.errors import DataError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
+from vsr.degrade.kernels import Reduction
 from vsr.evaluate.identity import SAME_PERSON, IdentityDistance
 from vsr.evaluate.metrics import haarpsi_y, psnr_y, ssim_y
+from vsr.evaluate.named import BASELINE, by_name
 from vsr.evaluate.perceptual import PerceptualDistance
 from vsr.evaluate.validation import (
     CONDITIONS,
@@ -23,10 +25,8 @@ from vsr.evaluate.validation import (
     batches,
     find_faces,
 )
-from vsr.models.interpolate import InterpolationUpscaler
 from vsr.models.upscale import Upscaler
 
-BASELINE = "bicubic"
 MEASURES = ("psnr", "ssim", "haarpsi", "perceptual", "identity")
 BATCH = 8
 
@@ -37,6 +37,8 @@ class CompareConfig:
 
     scale: int = 2
     """2, 4 or 8: decides the protocol"""
+    reduction: Reduction | None = None
+    """of the faces to LR; None: the protocol's own"""
     measures: tuple[str, ...] = MEASURES
     limit: int | None = None
     """faces in all, evenly spaced over the data set; None: every one"""
@@ -49,6 +51,9 @@ class CompareConfig:
     def __post_init__(self) -> None:
         if self.scale not in PROTOCOLS:
             raise UsageError(f"--scale: got {self.scale}, wanted one of {tuple(PROTOCOLS)}")
+        if self.reduction not in (None, *get_args(Reduction)):
+            wanted = " or ".join(get_args(Reduction))
+            raise UsageError(f"--reduction: got {self.reduction!r}, wanted {wanted}")
         for name in self.measures:
             if name not in MEASURES:
                 raise UsageError(f"--measures: got {name!r}, wanted some of {', '.join(MEASURES)}")
@@ -56,6 +61,12 @@ class CompareConfig:
             raise UsageError(f"--limit: got {self.limit}, wanted 1 or more")
         if self.feature_faces < 0:
             raise UsageError(f"--feature-faces: got {self.feature_faces}, wanted 0 or more")
+
+    @property
+    def protocol(self) -> Protocol:
+        """How faces become pairs."""
+        own = PROTOCOLS[self.scale]
+        return own if self.reduction is None else replace(own, reduction=self.reduction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,8 @@ class Comparison:
 
     scale: int
     faces: int
+    reduction: Reduction
+    """by which the faces were made small"""
     rows: tuple[Row, ...]
     skipped: tuple[str, ...] = ()
     """a message for every picture that could not be used"""
@@ -107,10 +120,10 @@ class Comparison:
                 return row
         raise KeyError((model, condition))
 
-    def share_of_baseline(self, row: Row, measure: str) -> float:
-        """A score over bicubic's under the same condition."""
+    def share_of_baseline(self, row: Row, measure: str) -> float | None:
+        """A score over bicubic's under the same condition; None where that is 0."""
         base = self.row(BASELINE, row.condition).scores[measure].mean
-        return row.scores[measure].mean / base if base else float("nan")
+        return row.scores[measure].mean / base if base else None
 
     def figures(self, model: str) -> dict[str, float]:
         """What a spec keeps of a model: "psnr_gain_db", "degraded_psnr_gain_db", …
@@ -127,7 +140,8 @@ class Comparison:
                 kept[f"{prefix}psnr_gain_db"] = round(row.gains["psnr"].mean, 3)
             if "perceptual" in row.scores:
                 share = self.share_of_baseline(row, "perceptual")
-                kept[f"{prefix}perceptual_of_bicubic"] = round(share, 3)
+                if share is not None:
+                    kept[f"{prefix}perceptual_of_bicubic"] = round(share, 3)
         if not kept:
             compared = ", ".join(sorted({row.model for row in self.rows}))
             raise UsageError(f"comparison: holds {compared}, not '{model}'; compare it first")
@@ -145,10 +159,11 @@ class Comparison:
             for row in other.rows
             if row.model == BASELINE
         )
-        if (self.scale, self.faces) != (other.scale, other.faces) or not alike:
+        own, others = (f"x{c.scale} by {c.reduction} on {c.faces} faces" for c in (self, other))
+        if own != others or not alike:
             raise UsageError(
-                f"comparison: x{self.scale} on {self.faces} faces and x{other.scale} on "
-                f"{other.faces} do not go together; make both with the same options"
+                f"comparison: {own} and {others} do not go together; make both with the same "
+                "options"
             )
         more = tuple(row for row in other.rows if (row.model, row.condition) not in mine)
         return replace(self, rows=self.rows + more)
@@ -175,7 +190,10 @@ class Comparison:
                 )
                 for row in values["rows"]
             )
-            return cls(values["scale"], values["faces"], rows, tuple(values["skipped"]))
+            scale = values["scale"]
+            # records of before it could be chosen do not name it
+            reduction = values.get("reduction", PROTOCOLS[scale].reduction)
+            return cls(scale, values["faces"], reduction, rows, tuple(values["skipped"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"comparison: is not what 'vsr evaluate models --json' prints ({error!r}); "
@@ -205,15 +223,9 @@ def compare_on(
         UsageError: an upscaler of another scale, or two of one name.
         MissingDependencyError: a measure's package is not installed.
     """
-    table = {u.name: u for u in (InterpolationUpscaler(BASELINE, cfg.scale), *upscalers)}
-    for upscaler in table.values():
-        if upscaler.scale != cfg.scale:
-            raise UsageError(
-                f"--model {upscaler.name}: enlarges by {upscaler.scale}, the comparison is at "
-                f"{cfg.scale}; compare the scales one after another"
-            )
+    table = by_name(upscalers, cfg.scale)
     paths = find_faces(data, cfg.limit)
-    protocol, skipped = PROTOCOLS[cfg.scale], []
+    protocol, skipped = cfg.protocol, []
     judge = _Judge(cfg, protocol, list(table.values()))
     done = 0
     every = max(1, round(len(paths) / (cfg.feature_faces or len(paths))))
@@ -223,7 +235,7 @@ def compare_on(
         progress(Progress("comparing", done + len(skipped), len(paths), done, "images"))
     if done == 0:
         raise DataError(f"--data {data}: no usable face; first: {skipped[0]}")
-    return Comparison(cfg.scale, done, judge.rows(), tuple(skipped))
+    return Comparison(cfg.scale, done, protocol.reduction, judge.rows(), tuple(skipped))
 
 
 @dataclass(slots=True)

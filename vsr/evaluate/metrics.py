@@ -17,6 +17,8 @@ from vsr.core.errors import DataError
 Float = NDArray[np.float64]
 
 PEAK = 255.0
+MAX_DB = 100.0
+"""PSNR of equal pictures, and the most there is: an infinite one has no mean"""
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
 _SSIM_C1, _SSIM_C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 _SSIM_RADIUS, _SSIM_SIGMA = 5, 1.5
@@ -35,13 +37,13 @@ def luma(rgb: np.ndarray) -> Float:
 
 
 def psnr_y(sr: np.ndarray, hr: np.ndarray, border: int = 0) -> float:
-    """Peak signal-to-noise ratio of the luma in dB (peak 255); infinite where equal."""
+    """Peak signal-to-noise ratio of the luma in dB (peak 255), at most `MAX_DB`."""
     a, b = _pair(sr, hr, border)
     return _psnr(luma(a), luma(b))
 
 
 def psnr_rgb(sr: np.ndarray, hr: np.ndarray, border: int = 0) -> float:
-    """Peak signal-to-noise ratio over the three channels in dB (peak 255)."""
+    """Peak signal-to-noise ratio over the three channels in dB (peak 255), at most `MAX_DB`."""
     a, b = _pair(sr, hr, border)
     return _psnr(a.astype(np.float64), b.astype(np.float64))
 
@@ -65,7 +67,7 @@ def haarpsi_y(sr: np.ndarray, hr: np.ndarray, border: int = 0) -> float:
     """Haar wavelet perceptual similarity of the luma, 0 to 1.
 
     Reisenhofer et al., Signal Processing: Image Communication 61 (2018), with their C = 30 and
-    alpha = 4.2: a perceptual index without learnt features, so no training loss can aim at it.
+    alpha = 4.2: a perceptual index without learnt features, which no training loss here aims at.
     """
     a, b = _pair(sr, hr, border)
     return _haarpsi(_full_range(luma(a)), _full_range(luma(b)))
@@ -103,7 +105,7 @@ def _array(x: object) -> Float:
 
 def _psnr(a: Float, b: Float) -> float:
     error = float(np.mean((a - b) ** 2))
-    return float("inf") if error == 0 else float(10 * np.log10(PEAK**2 / error))
+    return MAX_DB if error == 0 else min(MAX_DB, float(10 * np.log10(PEAK**2 / error)))
 
 
 def _ssim(a: Float, b: Float) -> float:

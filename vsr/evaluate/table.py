@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vsr.evaluate.compare import BASELINE, Comparison, Row
-from vsr.evaluate.validation import CONDITIONS, PROTOCOLS, Condition
+from vsr.evaluate.validation import CONDITIONS, Condition
 
 _TITLES = {
     "psnr": "PSNR (dB)",
@@ -22,7 +22,9 @@ _CAPTIONS = {
 NOTE = (
     "Mean ± standard error. PSNR, SSIM and HaarPSI on BT.601 luma, higher is better; perceptual "
     "(VGG16-HED features) and identity (dlib 128-d) are distances, lower is better; "
-    "same person: identity distance under 0.6. HaarPSI has no learnt features."
+    "same person: identity distance under 0.6. The srgan models are trained on these very "
+    "VGG16-HED features, layers and formula, so that the perceptual distance flatters them; "
+    "HaarPSI has no learnt features, and no model here is trained on it."
 )
 
 
@@ -52,7 +54,8 @@ def cells(comparison: Comparison, row: Row) -> list[str]:
     if "perceptual" in scores:
         score = scores["perceptual"]
         share = comparison.share_of_baseline(row, "perceptual")
-        texts.append(f"{score.mean:.4f} ± {score.error:.4f} ({share:.0%})")
+        of = "" if share is None else f" ({share:.0%})"
+        texts.append(f"{score.mean:.4f} ± {score.error:.4f}{of}")
     if "identity" in scores:
         score = scores["identity"]
         texts.append(f"{score.mean:.3f} ± {score.error:.3f}")
@@ -68,7 +71,7 @@ def rows(comparison: Comparison, condition: Condition) -> list[Row]:
 def caption(comparison: Comparison, condition: Condition) -> str:
     """What a table shows, in one line."""
     low = 128 // comparison.scale
-    kind = PROTOCOLS[comparison.scale].reduction
+    kind = comparison.reduction
     return f"{_CAPTIONS[condition]} ({kind}, {low} to 128 pixels), {comparison.faces} faces"
 
 

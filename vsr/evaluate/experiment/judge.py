@@ -18,8 +18,6 @@ from vsr.evaluate.experiment.stability import WHOLE, Change, Region, find_motion
 from vsr.evaluate.metrics import haarpsi_y, psnr_rgb, psnr_y, ssim_rgb, ssim_y
 from vsr.faces.cuts import CutFinder
 
-MAX_DB = 100.0
-"""PSNR of equal pictures"""
 _MIN_SIDE = 11
 """HR pixels: smaller regions are not measured (SSIM's window)"""
 
@@ -152,8 +150,7 @@ class Judge:
             metrics["haarpsi"] = haarpsi_y
         large = min(hr.shape[:2]) >= _MIN_SIDE
         for name, metric in metrics.items():
-            value = metric(sr, hr) if large else None
-            values[name] = min(value, MAX_DB) if value is not None else None
+            values[name] = metric(sr, hr) if large else None
         lr = trial.frame.rgb[lr_region].astype(np.int16)
         values["consistency"] = float(np.abs(reduced[lr_region] - lr).mean())
 

@@ -19,10 +19,18 @@ _MIN_TRACK = 3
 """faces that a track needs to have a mean of its own"""
 
 
+_MAX_WAITING = 2**28
+"""bytes of pictures that may wait for more of their size: in a film hardly two faces share one"""
+
+
 @dataclass(slots=True)
 class _Seen:
     truth: np.ndarray
     results: list[tuple[FaceRow, np.ndarray]]
+
+    @property
+    def bytes(self) -> int:
+        return self.truth.nbytes * (1 + len(self.results))
 
 
 @dataclass(slots=True)
@@ -30,17 +38,24 @@ class PerceptualQueue:
     """Fills in "perceptual", several faces of one size at a time. Call `flush` at the end."""
 
     distance: PerceptualDistance = field(default_factory=lambda: PerceptualDistance(_BATCH))
+    max_waiting: int = _MAX_WAITING
+    """bytes; the size that has waited longest is measured as it is where more would wait"""
     _waiting: dict[tuple[int, ...], list[_Seen]] = field(default_factory=dict)
+    """by shape, the one that has waited longest first"""
+    _bytes: int = 0
 
     def add(self, truth: np.ndarray, results: Sequence[tuple[FaceRow, np.ndarray]]) -> None:
         """A face of the truth and what the models made of it, uint8 ``(H, W, 3)`` all."""
         if min(truth.shape[:2]) < _MIN_SIDE:
             return
         group = self._waiting.setdefault(truth.shape, [])
-        kept = [(row, np.ascontiguousarray(picture)) for row, picture in results]
-        group.append(_Seen(np.ascontiguousarray(truth), kept))
+        # copies: a view would keep its whole frame
+        group.append(_Seen(truth.copy(), [(row, picture.copy()) for row, picture in results]))
+        self._bytes += group[-1].bytes
         if len(group) == _BATCH:
             self._run(truth.shape)
+        while self._bytes > self.max_waiting:
+            self._run(next(iter(self._waiting)))
 
     def flush(self) -> None:
         """Everything that waits."""
@@ -49,6 +64,7 @@ class PerceptualQueue:
 
     def _run(self, shape: tuple[int, ...]) -> None:
         group = self._waiting.pop(shape)
+        self._bytes -= sum(seen.bytes for seen in group)
         wanted = self.distance.features(np.stack([seen.truth for seen in group]))
         for model in range(len(group[0].results)):
             pairs = [seen.results[model] for seen in group]

@@ -72,8 +72,6 @@ class TruthSource:
         if self.cfg.faces:
             self.kind = "faces"
             self._pictures = list_images(self.path)
-            if self.cfg.max_frames:
-                self._pictures = self._pictures[: self.cfg.max_frames]
             return
         info = probe_source(self.path, self.decode)
         if min(info.width, info.height) < MIN_SIDE:
@@ -95,13 +93,25 @@ class TruthSource:
     @property
     def expected_frames(self) -> int:
         """How many truths will come if all is whole."""
-        count = len(self._pictures) if self._reader is None else self._reader.expected_frames
-        return min(count, self.cfg.max_frames) if self.cfg.max_frames else count
+        return min(self._held, self.cfg.max_frames) if self.cfg.max_frames else self._held
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the source holds more than is looked at."""
+        return self._held > self.expected_frames
+
+    @property
+    def _held(self) -> int:
+        return len(self._pictures) if self._reader is None else self._reader.expected_frames
+
+    @property
+    def _looked_at(self) -> list[Path]:
+        return self._pictures[: self.cfg.max_frames or None]
 
     def describe(self) -> dict[str, Any]:
         """``name``, ``sha256``, sizes and times, as in ``metrics.json``."""
         if self._reader is None:
-            lines = [f"{file_sha256(p)}  {p.name}\n" for p in self._pictures]
+            lines = [f"{file_sha256(p)}  {p.name}\n" for p in self._looked_at]
             sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
         else:
             sha256 = source_hash(self.path)
@@ -129,7 +139,7 @@ class TruthSource:
 
     def _faces(self) -> Iterator[Truth]:
         index = 0
-        for path in self._pictures:
+        for path in self._looked_at:
             try:
                 rgb = read_image(path)
                 if min(rgb.shape[:2]) < MIN_SIDE:

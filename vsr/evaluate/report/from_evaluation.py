@@ -62,7 +62,9 @@ def read_evaluation(path: Path, source: Path | None, progress: ProgressHook) -> 
 def _document(values: Mapping[str, Any], folder: Path, progress: ProgressHook) -> Document:
     models = [str(m["name"]) for m in values["models"]]
     faces, frames = list(values["faces"]), list(values["frames"])
-    spec = next((s for s in map(_spec, reversed(models)) if s is not None), None)
+    known = [known_model(str(m["name"]), m.get("sha256")) for m in values["models"]]
+    specs = [spec for spec, _ in known if spec is not None and spec.family != "interpolation"]
+    spec = specs[-1] if specs else None
     times = [float(r["seconds"]) for r in [*faces, *frames]]
     pairs = _pairs(values, folder, progress)
     parts = tuple(
@@ -81,7 +83,7 @@ def _document(values: Mapping[str, Any], folder: Path, progress: ProgressHook) -
         poor=tuple(_poor(values, faces)),
         tables=tuple(_tables(values, models)),
         facts=tuple(_facts(values)),
-        card="\n\n".join(filter(None, (known_model(m)[1] for m in models))),
+        card="\n\n".join(filter(None, (card for _, card in known))),
         settings=to_toml(_plain(values["settings"])),
         remarks=_remarks(values),
     )
@@ -116,11 +118,6 @@ def _pairs(
                 found[str(entry["track"])].append(pair)
         progress(Progress("reading pictures", done + 1, len(shown), 0, "faces"))
     return found
-
-
-def _spec(name: str) -> ModelSpec | None:
-    spec = known_model(name)[0]
-    return spec if spec is not None and spec.family != "interpolation" else None
 
 
 def _summary(values: Mapping[str, Any], models: list[str]) -> str:

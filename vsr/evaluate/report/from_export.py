@@ -73,7 +73,7 @@ class _Reader:
         """Everything the page shows."""
         values = self._values
         tracks = read_tracks(values, self._path)
-        spec, card = known_model(str(values["model"].get("name")))
+        spec, card = known_model(str(values["model"].get("name")), values["model"].get("sha256"))
         chosen = self._chosen()
         poor = self._worst()
         pairs = self._pairs(chosen, poor)

@@ -55,7 +55,7 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
     folder = manifest.parent
     source_path = find_source(values["source"], folder, source)
     outputs = [find_output(entry, folder) for entry in values["outputs"]]
-    spec, card = known_model(str(values["model"].get("name")))
+    spec, card = known_model(str(values["model"].get("name")), values["model"].get("sha256"))
     shown = sorted(tracks, key=_presence, reverse=True)[:_MOST_TRACKS]
     cutter = Cutter(values, source_path, outputs, progress)
     overview_at = _busiest(tracks)

@@ -86,9 +86,15 @@ def picture_of(folder: Path, name: str) -> np.ndarray:
     return eight_bit(read_image(path))
 
 
-def known_model(name: str) -> tuple[ModelSpec | None, str]:
-    """A model's spec and card (Markdown), where it is installed here."""
+def known_model(name: str, sha256: str | None = None) -> tuple[ModelSpec | None, str]:
+    """A model's spec and card (Markdown), where it is installed here.
+
+    sha256: of the weights that were used; another model of that name is not it. None: not told.
+    """
     try:
-        return get_spec(name), find_card(name) or ""
+        spec = get_spec(name)
+        if sha256 is not None and spec.weights_sha256 != sha256:
+            return None, ""
+        return spec, find_card(name) or ""
     except ModelError:
         return None, ""

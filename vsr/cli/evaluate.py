@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -12,6 +12,7 @@ from vsr.cli import evaluate_chokepoint, evaluate_video
 from vsr.cli.common import emit_json, note, show_progress
 
 if TYPE_CHECKING:
+    from vsr.degrade.kernels import Reduction
     from vsr.evaluate.compare import Comparison
 
 _DEFAULT = "video"
@@ -58,6 +59,9 @@ def models(
     scale: Annotated[
         int | None, typer.Option(help="2, 4 or 8; that of the first model by default.")
     ] = None,
+    reduction: Annotated[
+        str | None, typer.Option(help="bicubic or area; by default bicubic, at x4 area.")
+    ] = None,
     measures: Annotated[
         str, typer.Option(help="Comma-separated.")
     ] = "psnr,ssim,haarpsi,perceptual,identity",
@@ -89,6 +93,7 @@ def models(
     factor = scale or next((s for s in scales if s is not None), 2)
     cfg = CompareConfig(
         scale=factor,
+        reduction=cast("Reduction | None", reduction),  # checked there
         measures=tuple(m.strip() for m in measures.split(",") if m.strip()),
         limit=limit,
         feature_faces=feature_faces,

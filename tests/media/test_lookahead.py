@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 
+import av
 import cv2
 import numpy as np
 import psutil
 import pytest
 
+from vsr.core.color import ColorSpec
 from vsr.media.binary import ffmpeg_exe
 from vsr.media.codecs import EncodeConfig, encoder_options
 from vsr.media.lookahead import limit_lookahead
+from vsr.media.mux import part_arguments
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,24 @@ def test_only_large_pictures_are_looked_ahead_less(
     else:
         ahead = {"rc-lookahead": wanted, "x264-params": "sync-lookahead=0"}
         assert options == ({} if wanted is None else ahead)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_large_hdr10_pictures_keep_their_numbers(tmp_path, codec):
+    """They share an option with the lookahead."""
+    display = "0.68 0.32 0.265 0.69 0.15 0.06 0.3127 0.329 0.005 1000"
+    color = ColorSpec(matrix="bt2020", mastering=display, light="1000 400")
+    cfg = EncodeConfig(codec=codec, pix_fmt="yuv420p10le")
+    out = tmp_path / "part.nut"
+    words = part_arguments(out, cfg=cfg, color=color, pixels=3840 * 2160)
+    nut = tmp_path / "in.nut"
+    source = ["-f", "lavfi", "-i", "color=s=192x128:r=25:d=0.2", "-pix_fmt", "yuv420p10le"]
+    subprocess.run([ffmpeg_exe(), "-v", "error", *source, "-c:v", "rawvideo", nut], check=True)
+    with nut.open("rb") as pictures:
+        subprocess.run([ffmpeg_exe(), *words], stdin=pictures, check=True, capture_output=True)
+    with av.open(str(out)) as container:
+        kinds = {data.type.name for data in next(container.decode(video=0)).side_data}
+    assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= kinds
 
 
 def test_fewer_pictures_ahead_take_less_memory():

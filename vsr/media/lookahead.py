@@ -35,6 +35,12 @@ def limit_lookahead(options: dict[str, object], cfg: EncodeConfig, pixels: int) 
     if usual <= most:
         return
     if cfg.codec == "h264":
-        options |= {"rc-lookahead": most, "x264-params": "sync-lookahead=0"}
+        options["rc-lookahead"] = most
+        _append(options, "x264-params", "sync-lookahead=0")
     else:
-        options["x265-params"] = f"{options['x265-params']}:rc-lookahead={most}"
+        _append(options, "x265-params", f"rc-lookahead={most}")
+
+
+def _append(options: dict[str, object], key: str, word: str) -> None:
+    """Add to an encoder's own parameters, behind those that are there (HDR10's numbers)."""
+    options[key] = f"{options[key]}:{word}" if key in options else word

@@ -69,6 +69,20 @@ def test_quiet_prints_nothing_and_overwrite_replaces(vsr, tiny, tmp_path):
     assert out.stat().st_size > 1000
 
 
+def test_a_finished_run_with_its_page_says_so_again(vsr, tiny, tmp_path):
+    out, page = tmp_path / "o.mp4", tmp_path / "r.html"
+    command = ("run", tiny, "-o", out, "--report", page, "--model", "lanczos")
+    assert vsr(*command).code == 0
+    made = out.stat().st_mtime_ns
+    again = vsr(*command)
+    assert again.code == 0, again.stderr
+    assert "is complete already" in again.stderr
+    assert out.stat().st_mtime_ns == made
+    page.write_text("mine")
+    refused = vsr(*command)
+    assert (refused.code, page.read_text()) == (4, "mine"), refused.stderr
+
+
 def test_names_a_shell_would_trip_over(vsr, tiny, tmp_path):
     source = tmp_path / "-my 'clip' %03d é\n.mp4"
     source.write_bytes(tiny.read_bytes())

@@ -84,6 +84,8 @@ def test_inputs_that_are_no_video(vsr, kind, tmp_path, ffmpeg, out):
         (["--codec", "h263"], ["codec", "h263"]),
         (["--crop", "round"], ["round", "native"]),
         (["--output", "picture"], ["picture", "faces"]),
+        (["--output", "faces", "--crop", "native"], ["crop.mode", "native", "canonical"]),
+        (["--pipeline", "crops", "--crop", "native"], ["crop.mode", "native", "canonical"]),
         (["--no-such-option"], ["--no-such-option"]),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from vsr.core.geometry import Box
+from vsr.core.types import Face, FrameFaces
 from vsr.evaluate.report import plots, trust, words
 from vsr.evaluate.report.build import build_report
 from vsr.evaluate.report.document import Chart, Line, Moment
@@ -101,6 +102,24 @@ def test_a_run_on_a_folder_of_frames_is_reported(finished, tmp_path):
     made = build_report(out, tmp_path / "r.html")
     assert made.document.tracks[0].pairs
     assert made.document.overview is not None
+
+
+def test_the_videos_of_a_person_who_returns_are_one_face(numbered, tmp_path):
+    def find(frames):
+        for n, frame in enumerate(frames):
+            here = n < 4 or 140 <= n < 144
+            yield FrameFaces(frame, (Face(Box(20, 10, 24, 24), 1.0, track_id=0),) if here else ())
+
+    out = tmp_path / "face_7.mp4"
+    quick = [("upscale", "model", "lanczos"), ("encode", "preset", "ultrafast")]
+    restore(numbered, out, load_recipe("crops", quick), find=find)
+    record = out.with_name("face_7.mp4.json")
+    (track,) = build_report(record, tmp_path / "r.html").document.tracks
+    frames = sorted(pair.frame for pair in track.pairs)
+    assert frames[0] < 4
+    assert frames[-1] >= 140
+    for pair in track.pairs:
+        assert abs(decode(pair.after.uri) - decode(pair.before.uri)).mean() < 3
 
 
 def decode(uri: str) -> np.ndarray:

@@ -4,7 +4,7 @@ import pytest
 
 from vsr.core.config import list_recipes, parse_set, read_toml
 from vsr.core.errors import UsageError
-from vsr.run.recipe import STAGES, load_recipe, override, recipe_from_dict, with_output
+from vsr.run.recipe import STAGES, load_recipe, override, recipe_from_dict
 
 RESTORE = [p.stem for p in list_recipes() if read_toml(p).get("kind") == "restore"]
 
@@ -43,10 +43,26 @@ def test_faults_are_named(data, message):
         recipe_from_dict(data, "r.toml", "r")
 
 
-def test_face_videos_bring_crops_of_one_size():
-    recipe = with_output(load_recipe("restore"), "faces")
-    assert recipe.output == "faces"
-    assert recipe.crop.mode == "canonical"
+@pytest.mark.parametrize(
+    ("data", "output", "mode"),
+    [
+        ({"output": "faces"}, None, "canonical"),
+        ({"output": "faces", "crop": {"mode": "native"}}, None, "native"),
+        ({"output": "faces", "crop": {"mode": "native"}}, "faces", "native"),
+        ({"crop": {"mode": "native"}}, "faces", "canonical"),
+        ({"crop": {"mode": "native"}}, None, "native"),
+        ({"output": "faces"}, "frame", "native"),
+    ],
+)
+def test_face_videos_bring_crops_of_one_size_where_nothing_else_was_said(data, output, mode):
+    recipe = recipe_from_dict({"kind": "restore", **data}, "r.toml", "r", output=output)
+    assert recipe.output == (output or data.get("output", "frame"))
+    assert recipe.crop.mode == mode
+
+
+def test_an_override_says_how_faces_are_cut():
+    recipe = load_recipe("restore", [("crop", "mode", "native")], "faces")
+    assert (recipe.output, recipe.crop.mode) == ("faces", "native")
 
 
 def test_unknown_tables_of_an_override_are_named():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from vsr.run.recipe import Recipe
+    from vsr.run.recipe import OutputKind, Recipe
 
 _VIDEO, _FACES, _SHOW = "Video", "Faces", "What is shown"
 
@@ -68,11 +68,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.", rich_
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_SHOW)]
 
 
-def resolve_recipe(pipeline: str, sets: list[str] | None, options: dict[str, Any]) -> Recipe:
+def resolve_recipe(
+    pipeline: str,
+    sets: list[str] | None,
+    options: dict[str, Any],
+    output: OutputKind | None = None,
+) -> Recipe:
     """The recipe of a command line: a named one, ``--set`` laid over it, then the options.
 
     options: ``table.key`` to value, None where the option was not given. A named model brings
-    its own scale. Raises UsageError.
+    its own scale. output: instead of the recipe's. Raises UsageError.
     """
     from vsr.models.registry import get_spec
     from vsr.run.recipe import load_recipe, parse_overrides
@@ -82,4 +87,5 @@ def resolve_recipe(pipeline: str, sets: list[str] | None, options: dict[str, Any
         options = {**options, "upscale.scale": get_spec(model).scale}
     given = {name: value for name, value in options.items() if value is not None}
     changes = [(*name.split(".", 1), value) for name, value in given.items()]
-    return load_recipe(pipeline, [*parse_overrides(sets or []), *changes])  # type: ignore[list-item]
+    overrides = [*parse_overrides(sets or []), *changes]
+    return load_recipe(pipeline, overrides, output)  # type: ignore[list-item]

@@ -83,9 +83,10 @@ def run(
     state.debug = state.debug or debug
     from vsr.run.complete import complete
     from vsr.run.heap import steady_heap
-    from vsr.run.recipe import with_output
     from vsr.run.restore import restore
 
+    if output is not None and output not in ("frame", "faces"):
+        raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
     recipe = opt.resolve_recipe(
         pipeline,
         sets,
@@ -104,17 +105,15 @@ def run(
             "encode.preset": preset,
             "encode.watermark": watermark or None,
         },
+        output,
     )
-    if output is not None:
-        if output not in ("frame", "faces"):
-            raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
-        recipe = with_output(recipe, output)
     if dry_run:
         steady_heap()
         show_estimate(source, out, recipe, overwrite=overwrite, as_json=as_json, quiet=quiet)
         return
-    page.claim(report, overwrite=overwrite)
     done = complete(source, out, recipe) if resume and not overwrite else None
+    renew = overwrite or (done is not None and page.renewable(report))
+    page.claim(report, overwrite=renew)
     if done is None:
         steady_heap()
         with show_progress(quiet=quiet or as_json) as progress, told_if_interrupted(out):
@@ -125,7 +124,7 @@ def run(
         manifest = done
         text = f"{out}: is complete already, of the same input, weights and settings"
         note(f"{text}; --overwrite makes it again", quiet=quiet)
-    page.write(report, out, source, overwrite=overwrite, quiet=quiet or as_json)
+    page.write(report, out, source, overwrite=renew, quiet=quiet or as_json)
     _report(manifest, out, as_json=as_json, quiet=quiet)
 
 

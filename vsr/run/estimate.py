@@ -21,10 +21,9 @@ from vsr.models.registry import resolve_model
 from vsr.models.upscale import Upscaler, load_upscaler
 from vsr.run.flow import Flow
 from vsr.run.footprint import resident_mb
-from vsr.run.output import claim
 from vsr.run.recipe import Recipe
 from vsr.run.restore import FaceFinder, face_finder, followed_faces, super_resolved
-from vsr.run.sinks import canvas_format, open_sink
+from vsr.run.sinks import canvas_format, claim_output, open_sink
 from vsr.run.source import open_source, probe_source
 
 _PARTS = 3
@@ -85,7 +84,7 @@ def estimate(
     Raises VsrError for what would stop the run at its start, and InputError where no part of
     the source can be decoded.
     """
-    claim(source, out, overwrite=overwrite)
+    claim_output(source, out, recipe, overwrite=overwrite)
     info = probe_source(source, recipe.decode)
     scale = recipe.upscale.scale
     model = resolve_model(recipe.upscale.model, scale).name

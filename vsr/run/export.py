@@ -35,7 +35,7 @@ from vsr.run.contactsheet import write_contact_sheet
 from vsr.run.exportindex import INDEX, ExportIndex, face_row
 from vsr.run.flow import Flow
 from vsr.run.manifest import recipe_hash, source_entry, versions
-from vsr.run.output import claim
+from vsr.run.output import claim, claim_replaceable, replace_folder
 from vsr.run.recipe import Recipe
 from vsr.run.restore import FaceFinder, face_finder, followed_faces, super_resolved
 from vsr.run.sinks import canvas_format, watermark_of
@@ -96,7 +96,7 @@ def export(
     started = time.perf_counter()
     cfg = cfg or ExportConfig()
     claim(source, out, overwrite=overwrite)
-    _refuse_other_folders(out)
+    claim_replaceable(source, out, "an export", (out / INDEX).is_file)
     info = probe_source(source, recipe.decode)
     resolve_model(recipe.upscale.model, recipe.upscale.scale)
     finder = find or face_finder(recipe)
@@ -231,13 +231,7 @@ class _Folder:
             write_contact_sheet(self._path, self.faces, f"{self._info.path.name} · {model}")
             index.write(self._path)
             os.sync()  # all pictures at once: cheaper than one by one
-            if self._out.is_dir():
-                old = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.old", dir=self._out.parent))
-                self._out.replace(old / "x")
-                self._path.replace(self._out)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                self._path.replace(self._out)
+            replace_folder(self._path, self._out)
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(f"{self._out}: cannot be written ({reason})") from error
@@ -311,16 +305,6 @@ class _Folder:
             cfg=EncodeConfig(codec="ffv1", pix_fmt=canvas.name),
             with_streams=False,
         )
-
-
-def _refuse_other_folders(out: Path) -> None:
-    """Only an earlier export (or an empty folder) may be replaced."""
-    if out.is_dir() and any(out.iterdir()) and not (out / INDEX).is_file():
-        raise OutputError(
-            f"{out}: holds other files than an export, which are not deleted; choose another name"
-        )
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file, wanted a folder; choose another name with -o")
 
 
 def _nothing(source: Path, cfg: ExportConfig, seen: list[int]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from vsr.core.errors import InputError, OutputError
@@ -28,6 +31,8 @@ def claim(source: Path, out: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{out}: {fault}")
     if not source.exists():
         raise InputError(f"{source}: no such file; check the path of the input")
+    if out.name in ("", ".."):
+        raise OutputError(f"-o {out}: has no name of its own; wanted that of a file or folder")
     if out.exists() and source.exists() and os.path.samefile(source, out):
         raise OutputError(f"{out}: output and input are the same file; choose another name with -o")
     if out.exists() and not overwrite:
@@ -43,6 +48,60 @@ def claim(source: Path, out: Path, *, overwrite: bool) -> None:
     if not parent.is_dir():
         raise OutputError(f"{out}: {parent} is not a folder; choose another name with -o")
     check_writable(parent)
+
+
+def claim_replaceable(source: Path, out: Path, what: str, is_earlier: Callable[[], bool]) -> None:
+    """Refuse early to replace a folder that holds something else than an earlier result.
+
+    what: the kind of result, for messages. is_earlier: whether the folder that stands there is
+    one, asked where it is not empty. Raises OutputError where it is none, holds the source, or
+    is a file.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError(f"{out}: is a file, wanted a folder; choose another name with -o")
+    if source.resolve().is_relative_to(out.resolve()):
+        raise OutputError(f"{out}: holds the input {source}; choose another name with -o")
+    if any(out.iterdir()) and not is_earlier():
+        raise OutputError(
+            f"{out}: holds other files than {what}, which are not deleted; choose another name"
+        )
+
+
+def replace_folder(made: Path, out: Path) -> None:
+    """Give the finished folder ``made`` its name; one that bears it goes only after that.
+
+    Raises OSError; then the old folder is back under its name.
+    """
+    if not out.is_dir():
+        made.replace(out)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=hidden_beside(out, ".old").name, dir=out.parent))
+    old = aside / "old"
+    try:
+        out.replace(old)
+        made.replace(out)
+    except OSError:
+        with contextlib.suppress(OSError):
+            old.replace(out)
+        with contextlib.suppress(OSError):  # what could not be put back stays there
+            aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def claim_file(out: Path, example: str, *, overwrite: bool) -> None:
+    """Refuse early what would fail late, for a small file such as ``example``: OutputError."""
+    if fault := fault_of(out):
+        raise OutputError(f"{out}: {fault}")
+    if out.is_dir():
+        raise OutputError(f"{out}: is a folder, wanted a file name such as {example}")
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: the folder {out.parent} does not exist; create it first")
+    check_writable(out.parent)
 
 
 def claim_folder(out: Path, record: str, *, overwrite: bool) -> None:

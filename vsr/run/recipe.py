@@ -45,26 +45,38 @@ class Recipe:
 STAGES = tuple(f.name for f in dataclasses.fields(Recipe) if f.name not in ("name", "output"))
 
 
-def load_recipe(name: str = "restore", overrides: Iterable[tuple[str, str, Any]] = ()) -> Recipe:
+def load_recipe(
+    name: str = "restore",
+    overrides: Iterable[tuple[str, str, Any]] = (),
+    output: OutputKind | None = None,
+) -> Recipe:
     """Read a restore recipe by name or file and lay overrides over it.
 
-    overrides: (table, key, value), the last one of a key wins.
+    overrides: (table, key, value), the last one of a key wins. output: instead of the recipe's.
     Raises UsageError naming file, table, key and near match.
     """
     path = find_recipe(name)
-    return recipe_from_dict(read_toml(path), path.name, path.stem, overrides)
+    return recipe_from_dict(read_toml(path), path.name, path.stem, overrides, output)
 
 
 def recipe_from_dict(
-    data: Mapping[str, Any], where: str, name: str, overrides: Iterable[tuple[str, str, Any]] = ()
+    data: Mapping[str, Any],
+    where: str,
+    name: str,
+    overrides: Iterable[tuple[str, str, Any]] = (),
+    output: OutputKind | None = None,
 ) -> Recipe:
-    """Build a recipe from parsed TOML; ``where`` is what messages call the file."""
+    """Build a recipe from parsed TOML; ``where`` is what messages call the file.
+
+    Face videos need crops of one size: "faces" brings canonical crops with it where nothing
+    else was said of them.
+    """
     kind = data.get("kind")
     if kind != "restore":
         raise UsageError(f"{where}: got kind {kind!r}, wanted 'restore'; see 'vsr pipelines list'")
-    output = data.get("output", "frame")
-    if output not in ("frame", "faces"):
-        raise UsageError(f"{where}: output: got {output!r}, wanted 'frame' or 'faces'")
+    own_output = data.get("output", "frame")
+    if own_output not in ("frame", "faces"):
+        raise UsageError(f"{where}: output: got {own_output!r}, wanted 'frame' or 'faces'")
     for key in data:
         if key not in ("kind", "output", "name", *STAGES):
             raise UsageError(f"{where}: unknown table or key '{key}'; {near(key, STAGES)}")
@@ -73,7 +85,11 @@ def recipe_from_dict(
         stage: build(cls, data.get(stage, {}), f"{where} [{stage}]")  # type: ignore[arg-type]
         for stage, cls in classes.items()
     }
-    recipe = Recipe(name=name, output=output, **tables)
+    recipe = Recipe(name=name, output=output or own_output, **tables)
+    # what a recipe for whole frames says of its crops was not said of face videos
+    said = own_output == "faces" and "mode" in data.get("crop", {})
+    if recipe.output == "faces" and not said:
+        recipe = override(recipe, [("crop", "mode", "canonical")])
     return override(recipe, overrides)
 
 
@@ -89,16 +105,6 @@ def override(recipe: Recipe, changes: Iterable[tuple[str, str, Any]]) -> Recipe:
         changed = build(type(base), values, f"--set [{table}]", base)
         recipe = dataclasses.replace(recipe, **{table: changed})
     return recipe
-
-
-def with_output(recipe: Recipe, output: OutputKind) -> Recipe:
-    """The recipe with another kind of output.
-
-    Face videos need one size per track, so "faces" brings canonical crops with it.
-    """
-    if output == "faces" and recipe.crop.mode != "canonical":
-        recipe = override(recipe, [("crop", "mode", "canonical")])
-    return dataclasses.replace(recipe, output=output)
 
 
 def parse_overrides(assignments: Iterable[str]) -> list[tuple[str, str, Any]]:

@@ -21,9 +21,8 @@ from vsr.models.upscale import Upscaler, load_upscaler, upscale
 from vsr.run.flow import Flow
 from vsr.run.journal import Journal, Judge, header_of, locked, lost_after_naming
 from vsr.run.manifest import Manifest
-from vsr.run.output import claim
 from vsr.run.recipe import Recipe
-from vsr.run.sinks import canvas_format, open_sink
+from vsr.run.sinks import canvas_format, claim_output, open_sink
 from vsr.run.source import Source, open_source, probe_source, source_hash
 from vsr.run.stretch import Stretch, by_segment
 
@@ -60,7 +59,7 @@ def restore(
     noted in ``Manifest.broken_at_s``.
     Raises VsrError; then nothing stands under the output's name.
     """
-    claim(source, out, overwrite=overwrite or lost_after_naming(out))
+    claim_output(source, out, recipe, overwrite=overwrite or lost_after_naming(out))
     info = probe_source(source, recipe.decode)
     resolve_model(recipe.upscale.model, recipe.upscale.scale)  # a wrong name is told at once
     with locked(out) as folder:

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 import vsr
-from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
-from vsr.core.errors import InputError, OutputError
+from vsr.core.color import ColorSpec, PixelFormat
+from vsr.core.errors import InputError, OutputError, UsageError
 from vsr.core.names import hidden_beside
 from vsr.core.types import FaceCrop, FrameCrops
 from vsr.core.video import VideoInfo
 from vsr.faces.paste import paste
 from vsr.media.codecs import card_notices
+from vsr.media.containers import container_for
 from vsr.media.convert import from_rgb
-from vsr.media.encode import CONTAINERS, EncodeResult, Part, VideoWriter, choose_format
+from vsr.media.encode import EncodeResult, Part, VideoWriter, choose_format
+from vsr.media.losses import picture_notices
 from vsr.media.watermark import Watermark
+from vsr.models.interpolate import InterpolationUpscaler
 from vsr.models.registry import resolve_model
+from vsr.run.facefiles import FaceFiles
+from vsr.run.output import claim
 from vsr.run.recipe import Recipe
 from vsr.run.source import is_folder
 
-_FACE_FORMAT = PIXEL_FORMATS["yuv420p"]
-_FACE_COLOR = ColorSpec(
-    matrix="bt709", tag_space="bt709", tag_primaries="bt709", tag_transfer="bt709", tag_range="tv"
-)
 _IDLE_FRAMES = 120
 """a track unseen for so many frames is over: its encoder is closed"""
 
@@ -98,6 +102,27 @@ def _model_of(recipe: Recipe) -> tuple[str, str]:
     """The model's name, and what it does."""
     spec = resolve_model(recipe.upscale.model, recipe.upscale.scale)
     return spec.name, "enlarged" if spec.family == "interpolation" else "super-resolved"
+
+
+def claim_output(source: Path, out: Path, recipe: Recipe, *, overwrite: bool) -> None:
+    """Refuse early what would fail late, or delete what is not an earlier result.
+
+    Raises InputError, OutputError as `claim` does, UsageError where no face video can be made.
+    """
+    claim(source, out, overwrite=overwrite)
+    if recipe.output == "faces":
+        _require_one_size(recipe)
+        FaceFiles(out).claim(source, overwrite=overwrite)
+    elif out.is_dir():
+        raise OutputError(f"{out}: is a folder, wanted a file name such as out.mp4")
+
+
+def _require_one_size(recipe: Recipe) -> None:
+    if recipe.crop.mode != "canonical":
+        raise UsageError(
+            f"crop.mode: got '{recipe.crop.mode}' for face videos, wanted 'canonical', since a "
+            "video's pictures have one size; 'vsr frames' writes crops of any size"
+        )
 
 
 def open_sink(
@@ -188,24 +213,30 @@ class VideoSink:
 
 
 class FaceSink:
-    """One video per track at the generator's output size.
+    """One video per track at the generator's output size, named as `FaceFiles` says.
 
-    ``out`` is a folder to be made (``out/face_0000.mp4``), or a video file name after
-    which the videos are named (``clip.mp4`` -> ``clip.face_0000.mp4``).
+    A track that comes back after its encoder was closed gets another video.
     """
 
     def __init__(
         self, out: Path, info: VideoInfo, recipe: Recipe, frame_rate: Fraction | None
     ) -> None:
-        self._frame_rate = frame_rate
+        _require_one_size(recipe)
         self._out = out
         self._info = info
         self._recipe = recipe
+        self._frame_rate = frame_rate
         self._tag = tag_of(recipe)
-        self._single = out.suffix.lower() in CONTAINERS
-        self._suffix = out.suffix.lower() if self._single else ".mp4"
+        self._files = FaceFiles(out)
+        self._format = choose_format(info, recipe.encode)
+        self._encode = replace(recipe.encode, pix_fmt=self._format.name)
+        self._container = container_for(Path(self._files.name(0, 1)), self._encode.codec)
+        self._color = _face_color(info.color)
+        self._plain = InterpolationUpscaler("lanczos", recipe.upscale.scale)
         self._open: dict[int, VideoWriter] = {}
         self._watermarks: dict[int, Watermark | None] = {}
+        self._appearances: Counter[int] = Counter()
+        """videos begun of each track"""
         self._done: list[EncodeResult] = []
         self._seen: dict[int, int] = {}
         self._folder = Path(
@@ -226,10 +257,11 @@ class FaceSink:
         for position, item in enumerate(items):
             for crop in item.crops:
                 track = crop.face.track_id
-                if track is None or crop.sr is None:
+                if track is None:
                     continue
-                picture = from_rgb(crop.sr, _FACE_FORMAT, _FACE_COLOR)
-                writer = self._writer(track, crop)
+                rgb = self._shown(crop)
+                picture = from_rgb(rgb, self._format, self._color)
+                writer = self._writer(track, picture.width, picture.height)
                 if (watermark := self._watermarks[track]) is not None:
                     watermark.draw(picture)
                 writer.write(picture, item.frame.pts)
@@ -246,41 +278,55 @@ class FaceSink:
         made = sorted(self._done, key=lambda r: r.path.name)
         if not made:
             raise InputError(f"{self._info.path}: no face was found, so there is no face video")
+        notices = self._notices(made)
         try:
-            return self._place(made)
+            paths = self._files.place(self._folder, [r.path.name for r in made])
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(f"{self._out}: cannot be placed ({reason})") from error
+        placed = [replace(r, path=p, notices=[]) for r, p in zip(made, paths, strict=True)]
+        return [replace(placed[0], notices=notices), *placed[1:]]
 
-    def _place(self, made: list[EncodeResult]) -> list[EncodeResult]:
-        if self._single:
-            stem = self._out.stem
-            finals = [self._out.with_name(f"{stem}.{r.path.name}") for r in made]
-            for result, final in zip(made, finals, strict=True):
-                result.path.replace(final)
-        else:
-            if self._out.is_dir():
-                shutil.rmtree(self._out)
-            self._folder.replace(self._out)
-            finals = [self._out / r.path.name for r in made]
-        return [replace(r, path=p) for r, p in zip(made, finals, strict=True)]
+    def _shown(self, crop: FaceCrop) -> np.ndarray:
+        """A judged crop, super-resolved where that was accepted, else plainly enlarged."""
+        if crop.outcome == "super-resolved" and crop.sr is not None:
+            return crop.sr
+        return self._plain(crop.lr[None])[0]
 
-    def _writer(self, track: int, crop: FaceCrop) -> VideoWriter:
+    def _notices(self, made: Iterable[EncodeResult]) -> list[str]:
+        """What the videos have in common is said once."""
+        found = [n for r in made for n in r.notices]
+        if not is_folder(self._info):
+            found += picture_notices(self._info, self._container, self._format, self._encode)
+        return list(dict.fromkeys([*found, *card_notices(self._encode)]))
+
+    def _writer(self, track: int, width: int, height: int) -> VideoWriter:
         if track not in self._open:
-            if crop.sr is None:
-                raise ValueError("FaceSink: got a crop without sr")
-            height, width = crop.sr.shape[:2]
+            self._appearances[track] += 1
             self._open[track] = VideoWriter(
-                self._folder / f"face_{track:04d}{self._suffix}",
+                self._folder / self._files.name(track, self._appearances[track]),
                 info=self._info,
                 width=width,
                 height=height,
-                format=_FACE_FORMAT,
-                color=_FACE_COLOR,
-                cfg=replace(self._recipe.encode, pix_fmt=_FACE_FORMAT.name),
+                format=self._format,
+                color=self._color,
+                cfg=self._encode,
                 with_streams=False,
                 frame_rate=self._frame_rate,
                 tag=self._tag,
             )
             self._watermarks[track] = watermark_of(self._recipe, width, height)
         return self._open[track]
+
+
+def _face_color(source: ColorSpec) -> ColorSpec:
+    """The source's colours, which crops keep, by BT.709's matrix and range."""
+    return replace(
+        source,
+        matrix="bt709",
+        full_range=False,
+        tag_space="bt709",
+        tag_range="tv",
+        tag_primaries=source.tag_primaries or "bt709",
+        tag_transfer=source.tag_transfer or "bt709",
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsr.core.errors import InputError, OutputError
+from vsr.core.errors import InputError
 from vsr.core.progress import ProgressHook, silent
 from vsr.evaluate.report.document import Document
 from vsr.evaluate.report.from_batch import read_batch
@@ -14,7 +14,7 @@ from vsr.evaluate.report.from_evaluation import read_evaluation
 from vsr.evaluate.report.from_export import read_export
 from vsr.evaluate.report.from_run import read_run
 from vsr.evaluate.report.page import render
-from vsr.run.output import check_writable, manifest_path, write_atomically
+from vsr.run.output import claim_file, manifest_path, write_atomically
 from vsr.run.record import read_object
 
 
@@ -42,13 +42,7 @@ class Report:
 
 def claim_report(out: Path, *, overwrite: bool) -> None:
     """Refuse early a page that could not be written: OutputError."""
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
-    if out.is_dir():
-        raise OutputError(f"{out}: is a folder, wanted a file name such as report.html")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out}: the folder {out.parent} does not exist; create it first")
-    check_writable(out.parent)
+    claim_file(out, "report.html", overwrite=overwrite)
 
 
 def is_report(path: Path) -> bool:

@@ -24,7 +24,8 @@ from vsr.evaluate.report.pictures import (
     region_of,
 )
 
-_FACE_FILE = re.compile(r"face_(\d+)")
+_FACE_FILE = re.compile(r"(?:^|\.)face_(\d+)(?:_\d+)?$")
+"""stem of a face video (`vsr.run.facefiles`)"""
 
 
 @dataclass(frozen=True, slots=True)

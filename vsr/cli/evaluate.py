@@ -76,6 +76,9 @@ def models(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE.md", help="Also as Markdown.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing FILE.md.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -85,9 +88,13 @@ def models(
     """
     from vsr.core.config import build
     from vsr.evaluate.compare import CompareConfig, compare_on
+    from vsr.evaluate.table import markdown
     from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
+    from vsr.run.output import claim_file, write_atomically
 
+    if out is not None:
+        claim_file(out, "models.md", overwrite=overwrite)
     names = model or ["auto"]
     scales = (get_spec(name).scale for name in names if name != "auto")
     factor = scale or next((s for s in scales if s is not None), 2)
@@ -105,19 +112,15 @@ def models(
         comparison = compare_on(data, loaded, cfg, progress)
     for text in comparison.skipped[:20]:
         note(f"left out: {text}", quiet=quiet)
-    _print(comparison, out, as_json=as_json, quiet=quiet)
+    _print(comparison, as_json=as_json, quiet=quiet)
+    if out is not None:
+        write_atomically(out, markdown(comparison))
 
 
-def _print(comparison: Comparison, out: Path | None, *, as_json: bool, quiet: bool) -> None:
-    from vsr.core.errors import OutputError
-    from vsr.evaluate.table import NOTE, caption, cells, columns, markdown, rows
+def _print(comparison: Comparison, *, as_json: bool, quiet: bool) -> None:
+    from vsr.evaluate.table import NOTE, caption, cells, columns, rows
     from vsr.evaluate.validation import CONDITIONS
 
-    if out is not None:
-        try:
-            out.write_text(markdown(comparison), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"-o {out}: cannot be written ({error.strerror})") from None
     if as_json:
         emit_json(comparison.to_dict())
         return

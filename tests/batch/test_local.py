@@ -8,8 +8,9 @@ import psutil
 import pytest
 from engine_contract import EngineContract, jobs_for, silent
 
-from vsr.batch.local import LocalEngine, cores, default_workers
+from vsr.batch.local import LocalEngine, default_workers
 from vsr.core.errors import UsageError
+from vsr.core.machine import core_count
 
 
 def workers() -> list[psutil.Process]:
@@ -50,7 +51,17 @@ def test_two_workers_give_the_same_files_as_one(short, tmp_path):
 def test_the_default_fits_the_machine():
     assert default_workers(1) == 1
     assert 1 <= default_workers(1000) <= max(1, (os.cpu_count() or 1) // 2)
-    assert cores()
+
+
+def test_the_default_fits_a_container(monkeypatch):
+    """Whose quota and memory are less than what the machine has."""
+    monkeypatch.setattr("vsr.core.machine.cores", lambda: list(range(64)))
+    monkeypatch.setattr("vsr.core.machine.quota", lambda: 7.5)
+    monkeypatch.setattr("vsr.core.machine.memory_limit", lambda: 1 << 60)
+    assert core_count() == 8
+    assert default_workers(1000) <= 4
+    monkeypatch.setattr("vsr.core.machine.memory_limit", lambda: 1 << 30)
+    assert default_workers(1000) == 1
 
 
 def test_senseless_numbers_are_refused():

@@ -14,6 +14,7 @@ import pytest
 from batch_helpers import FAST, command, contents, environment, rows_of
 from engine_contract import EngineContract, jobs_for, silent
 
+from vsr.batch.job import Job
 from vsr.batch.ray import RayEngine
 from vsr.core.errors import UsageError, VsrError
 
@@ -33,12 +34,15 @@ _HASTE = {  # a lost node is noticed in seconds
 
 
 @contextlib.contextmanager
-def two_nodes() -> Iterator:
+def two_nodes(more: dict[str, object] | None = None) -> Iterator:
+    """more: of Ray's own settings."""
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": _STORE, "include_dashboard": False}
     cluster = Cluster(
-        initialize_head=True, connect=False, head_node_args={**node, "_system_config": _HASTE}
+        initialize_head=True,
+        connect=False,
+        head_node_args={**node, "_system_config": {**_HASTE, **(more or {})}},
     )
     try:
         cluster.second = cluster.add_node(num_cpus=1, object_store_memory=_STORE)
@@ -111,6 +115,53 @@ def test_all_room_of_the_cluster_is_used_by_default(cluster, short, tmp_path):
     engine = RayEngine(address=cluster.address, cpus=1)
     assert {r.status for r in engine.run(jobs_for(short, tmp_path), hook)} == {"ok"}
     assert most == 2
+
+
+class Unreadable(Job):
+    """What a worker cannot make a job of."""
+
+    def to_dict(self):
+        return {"files": 3}
+
+
+def test_a_call_that_fails_costs_only_its_job(cluster, short, tmp_path):
+    jobs = jobs_for(short, tmp_path)
+    jobs[0] = Unreadable(**Job.to_dict(jobs[0]))
+    rows = {r.sequence: r for r in RayEngine(1, address=cluster.address, cpus=1).run(jobs, silent)}
+    assert [rows[j.name].status for j in jobs] == ["failed", "ok", "ok"]
+    assert "TypeError" in rows[jobs[0].name].reason
+    assert rows[jobs[0].name].attempts == 1
+
+
+def test_workers_out_of_memory_are_told(short, tmp_path):
+    """The nodes end every worker at once, as those short of memory do; no traceback comes."""
+    with two_nodes({"memory_usage_threshold": 0.001, "memory_monitor_refresh_ms": 50}) as cluster:
+        engine = RayEngine(1, address=cluster.address, cpus=1, retries=0)
+        with pytest.raises(VsrError, match="workers die before they can start"):
+            list(engine.run(jobs_for(short, tmp_path)[:1], silent))
+
+
+def test_a_dead_worker_is_replaced_while_the_others_are_busy(cluster, short, tmp_path):
+    """With one job waiting and one worker at work, there is room for a second worker."""
+    slow = [("upscale", "model", "bicubic"), ("encode", "preset", "veryslow")]
+    killed: list[float] = []
+    both = False
+
+    def hook(_) -> None:
+        nonlocal both
+        if not killed and len(found := busy()) == 2:
+            found[0].kill()
+            found[0].wait(10)
+            killed.append(time.monotonic())
+        elif killed:
+            both = both or len(workers()) == 2
+
+    jobs = jobs_for(short, tmp_path, options=slow)[:2]
+    rows = list(RayEngine(2, address=cluster.address, cpus=1).run(jobs, hook))
+    assert killed
+    assert [r.status for r in rows] == ["ok"] * 2
+    assert sorted(r.attempts for r in rows) == [1, 2]
+    assert both, "the dead worker's job waited for the other one"
 
 
 def test_what_no_node_has_is_told(cluster, short, tmp_path):

@@ -7,12 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from vsr.bench import measure
-from vsr.bench.measure import Spread, available_memory, core_count, cpu_seconds, timed
+from vsr.bench.measure import Spread, cpu_seconds, timed
 
 _BURN = "import time\nwhile time.process_time() < {seconds}: pass"
 
@@ -70,17 +68,3 @@ def test_a_spread_is_the_median_between_its_ends():
     assert Spread.of([3.0, 1.0, 10.0]) == Spread(1.0, 3.0, 10.0, 3)
     with pytest.raises(ValueError, match="wanted one or more"):
         Spread.of([])
-
-
-@pytest.mark.parametrize(
-    ("text", "cores"),
-    [("150000 100000\n", 2), ("max 100000\n", 1 << 16), ("50000 100000", 1), ("garbage", 1 << 16)],
-)
-def test_a_containers_quota_cuts_the_cores(tmp_path: Path, text: str, cores: int):
-    (tmp_path / "cpu.max").write_text(text)
-    assert measure._quota(tmp_path / "cpu.max") == cores
-
-
-def test_this_machine_has_cores_and_memory():
-    assert core_count() >= 1
-    assert available_memory() > 1 << 26

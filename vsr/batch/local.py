@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from vsr.batch.job import EngineHook, Job, JobProgress, Row
+from vsr.batch.worker import worker_environment
 from vsr.core.errors import UsageError, VsrError
+from vsr.core.machine import available_memory, core_count, cores
 from vsr.media.process import describe_exit
 
 _WORKER_BYTES = 2 << 30
@@ -29,17 +31,10 @@ _START_ATTEMPTS = 3
 """workers that die in a row before they were ready"""
 
 
-def cores() -> list[int]:
-    """The processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 def default_workers(jobs: int) -> int:
-    """Worker processes that fit this machine's processors and memory, at least 1."""
-    by_cores = len(cores()) // _CORES_PER_WORKER
-    by_memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _WORKER_BYTES
+    """Worker processes that fit what this process may use of the machine, at least 1."""
+    by_cores = core_count() // _CORES_PER_WORKER
+    by_memory = available_memory() // _WORKER_BYTES
     return max(1, min(by_cores, by_memory, jobs))
 
 
@@ -58,11 +53,6 @@ class _Worker:
         self.ready = False
         self._rest = b""
         self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        budget = {
-            "OMP_NUM_THREADS": str(threads),
-            "TF_NUM_INTRAOP_THREADS": str(threads),
-            "TF_NUM_INTEROP_THREADS": "1",
-        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "vsr.batch.worker", str(os.getpid()), str(threads)],
             stdin=subprocess.PIPE,
@@ -70,7 +60,7 @@ class _Worker:
             stderr=self._words,
             process_group=0,
             pass_fds=tuple(keep_open),
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **budget},
+            env={**os.environ, **worker_environment(threads)},
         )
         # a share of the processors: TensorFlow, OpenCV and ffmpeg count those they may use
         with contextlib.suppress(AttributeError, OSError):
@@ -168,7 +158,7 @@ class LocalEngine:
         every = cores()
         share = max(1, len(every) // count)
         mine = every[slot * share : (slot + 1) * share] or every
-        worker = _Worker(slot, mine, share, self.keep_open)
+        worker = _Worker(slot, mine, max(1, core_count() // count), self.keep_open)
         alive[slot] = worker
         selector.register(worker.pipe, selectors.EVENT_READ, worker)
 

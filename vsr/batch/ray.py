@@ -21,6 +21,7 @@ from typing import Any
 import vsr
 from vsr.batch.cluster import NAMED, alive, connected, parts_of, room, words
 from vsr.batch.job import EngineHook, Job, JobProgress, Row
+from vsr.batch.worker import worker_environment
 from vsr.core.errors import MissingDependencyError, UsageError, VsrError
 
 _START_ATTEMPTS = 3
@@ -36,14 +37,7 @@ class BatchWorker:
     """What runs in an actor: jobs in one thread, questions for progress in another (Ray's)."""
 
     def __init__(self, threads: int) -> None:
-        budget = {
-            "OMP_NUM_THREADS": str(threads),
-            "TF_NUM_INTRAOP_THREADS": str(threads),
-            "TF_NUM_INTEROP_THREADS": "1",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several workers may share a GPU
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        }
-        os.environ.update(budget)
+        os.environ.update(worker_environment(threads))
         import cv2
 
         from vsr.batch.runner import Runner
@@ -178,7 +172,7 @@ class _Crew:
     def work(self, jobs: Sequence[Job], hook: EngineHook) -> Iterator[Row]:
         """Do all jobs; a row for each."""
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import RayError
 
         order = sorted(jobs, key=lambda j: -(j.frames or 0))
         tasks = deque(_Task(_everywhere(j)) for j in order)
@@ -193,11 +187,11 @@ class _Crew:
                     continue
                 try:
                     value = ray.get(ref)
-                except RayActorError as error:
-                    yield from self._bury(worker, tasks, error)
-                    continue
-                yield from self._take(worker, method, value, hook)
-                if worker.node and worker.task is None:
+                except RayError as error:
+                    yield from self._faulted(worker, method, tasks, error)
+                else:
+                    yield from self._take(worker, method, value, hook)
+                if worker in self._workers and worker.node and worker.task is None:
                     self._employ(worker, tasks)
 
     def close(self) -> None:
@@ -268,6 +262,19 @@ class _Crew:
             if method == "run":
                 yield row
 
+    def _faulted(
+        self, worker: _Worker, method: str, tasks: deque[_Task], error: Exception
+    ) -> Iterator[Row]:
+        """A call has come to nothing: by itself, or because its worker is no more."""
+        from ray.exceptions import RayTaskError
+
+        if method == "ready" or not isinstance(error, RayTaskError):
+            yield from self._bury(worker, tasks, error)
+        elif method == "run" and worker.task is not None:  # the worker lives
+            task, worker.task = worker.task, None
+            reason = f"{type(error.cause).__name__}: {error.cause}"
+            yield Row.failure(task.job, reason, attempts=task.attempts)
+
     def _bury(self, worker: _Worker, tasks: deque[_Task], error: Exception) -> Iterator[Row]:
         """A dead worker's job goes back to the front of the queue, or fails."""
         task = worker.task
@@ -287,7 +294,8 @@ class _Crew:
                 yield Row.failure(
                     task.job, f"{reason}; look for lack of memory", attempts=task.attempts
                 )
-        if len(self._workers) < min(self._count, len(tasks)):
+        busy = sum(w.task is not None for w in self._workers)
+        if len(self._workers) < min(self._count, busy + len(tasks)):
             self._start()
 
 

@@ -22,6 +22,17 @@ from vsr.batch.runner import Runner
 _PR_SET_PDEATHSIG = 1
 
 
+def worker_environment(threads: int) -> dict[str, str]:
+    """What every engine sets for its workers before TensorFlow is loaded."""
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several workers may share a GPU
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+    }
+
+
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends (Linux).
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import os
 import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from vsr.core.machine import available_memory as available_memory
+from vsr.core.machine import core_count as core_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +72,6 @@ def seconds_of(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
-
-
-def core_count() -> int:
-    """Processor cores this process may use: its affinity, cut by a container's quota."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, _quota()))
-
-
-def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Whole cores that a cgroup (version 2) grants, rounded up."""
-    try:
-        limit, period = file.read_text(encoding="ascii").split()[:2]
-        return 1 << 16 if limit == "max" else math.ceil(int(limit) / int(period))
-    except (OSError, ValueError):
-        return 1 << 16
-
-
-def available_memory() -> int:
-    """Bytes that can be used without swapping, as far as the system tells; else half of all."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        line = next(ln for ln in text.splitlines() if ln.startswith("MemAvailable:"))
-        return int(line.split()[1]) << 10
-    except (OSError, StopIteration, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def busy_share(seconds: float = 0.5) -> float | None:

@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import psutil
 import pytest
 from batch_helpers import FAST, command, contents, environment, rows_of
@@ -87,7 +89,7 @@ def _killed(
     process = subprocess.Popen(command(*arguments), env=environment())
     driver = psutil.Process(process.pid)
     deadline = time.monotonic() + deadline_s
-    while not list(out.glob(f".vsr/making/.vsr_parts_{wanted}.*/part/faces/*/*.png")):
+    while not list(out.glob(f".vsr/making/*_{wanted}.*/part/faces/*/*.png")):
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -128,6 +130,99 @@ def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_pat
         reasons.append(rows_of(out)["P1E_S1_C1"]["reason"])
         assert contents(out) == {}
     assert reasons[0] == reasons[1] != ""
+
+
+def test_no_background_is_looked_for_in_the_parts_of_a_later_part(vsr, fixture_script, tmp_path):
+    """P2E_S1_C2.2 begins in the middle of things, and so do its parts."""
+    name = "P2E_S1_C2.2"
+    data = fixture_script.build(tmp_path / "data", names=(name,))
+    for how in ("--split", "--whole"):
+        done = vsr("batch", data, "-o", tmp_path / how, *PARTS, how, "--faces", "detect",
+                   "--background", "5000", "--quiet")  # fmt: skip
+        assert done.code == 0, done.stderr
+    assert rows_of(tmp_path / "--whole")[name]["faces"] > 0
+    same(tmp_path / "--split", tmp_path / "--whole")
+
+
+@pytest.mark.parametrize("faces", ["truth", "detect"])
+def test_frames_that_the_rate_leaves_out_are_not_missed(vsr, data, tmp_path, faces):
+    """A third of the frames is kept, so that the last parts have none."""
+    for how in ("--split", "--whole"):
+        done = vsr("batch", data, "-o", tmp_path / how, "--only", "P1E_S1_C2", *PARTS, how,
+                   "--faces", faces, "--set", 'decode.fps="10"', "--quiet")  # fmt: skip
+        assert done.code == 0, done.stderr
+    same(tmp_path / "--split", tmp_path / "--whole")
+    rows = rows_of(tmp_path / "--split")
+    assert rows["P1E_S1_C2"]["skipped"] == 0
+    assert 5 < rows["P1E_S1_C2"]["frames"] < 20
+
+
+def test_a_join_takes_one_frame_out_of_an_archive(tmp_path):
+    from vsr.batch.job import Job
+    from vsr.batch.making import sized_frames_of
+    from vsr.batch.storage import open_storage
+    from vsr.media.folder import probe_folder
+
+    picture = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    files = tuple(f"{n:08d}.jpg" for n in range(5, 9))
+    for first in (picture, b"no picture"):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            for name in files:
+                archive.writestr(f"S/{name}", picture if name != files[0] else first)
+        job = Job(name="S", kind="chokepoint", root=str(tmp_path), source="a.zip/S",
+                  archive="a.zip", files=files, out="out")  # fmt: skip
+        folder = tmp_path / str(len(first))
+        frames = sized_frames_of(job, open_storage(str(tmp_path)), folder)
+        assert sorted(p.name for p in frames.iterdir()) == list(files)
+        filled = [p.name for p in frames.iterdir() if p.stat().st_size]
+        assert len(filled) == (1 if first == picture else 4)
+        info = probe_folder(frames)
+        assert (info.width, info.height, info.frame_count, info.last_pts) == (64, 48, 4, 3)
+
+
+def test_parts_of_other_programs_are_made_again(data, tmp_path):
+    from engine_contract import jobs_for, silent
+
+    from vsr.batch.job import Job
+    from vsr.batch.local import LocalEngine
+    from vsr.batch.parts import in_steps, part_jobs, programs_of
+    from vsr.batch.plan import recipe_of
+    from vsr.batch.runner import Runner
+    from vsr.batch.storage import open_storage
+
+    job = next(j for j in jobs_for(data, tmp_path, 8) if j.name == "P1E_S3_C2")
+    programs = programs_of(recipe_of(job))
+    assert {"vsr", "ffmpeg", "encoder", "tensorflow"} <= programs.keys()
+    first, second, *_ = part_jobs(job, "make", programs)
+    other = part_jobs(job, "make", {**programs, "ffmpeg": "0.1"})[1]
+    runner = Runner()
+    assert runner.run(first, silent).status == runner.run(other, silent).status == "ok"
+    assert other.name == second.name
+
+    def run(jobs: list[Job]):
+        yield from LocalEngine(1).run(jobs, silent)
+
+    rows = {r.sequence: r for r in in_steps([job], open_storage(str(tmp_path)), run)}
+    assert rows[first.name].kept
+    assert not rows[second.name].kept
+    assert rows[job.name].status == "ok"
+
+
+def test_parts_of_different_encoders_are_not_joined(data, tmp_path):
+    from engine_contract import jobs_for, silent
+
+    from vsr.batch.parts import part_jobs
+    from vsr.batch.runner import Runner
+
+    job = next(j for j in jobs_for(data, tmp_path, 8) if j.name == "P1E_S3_C2")
+    runner = Runner()
+    for part in part_jobs(job, "make"):
+        assert runner.run(part, silent).status == "ok"
+    facts = tmp_path / part.name / "part.json"
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "encoder": "h264_nvenc of n7"}))
+    row = runner.run(replace(job, step="join"), silent)
+    assert row.status == "failed"
+    assert "come from different encoders (h264_nvenc of n7, libx264 of ffmpeg" in row.reason
 
 
 def test_parts_go_with_the_settings_they_were_made_with(data, tmp_path):

@@ -153,6 +153,13 @@ def test_a_rerun_keeps_what_is_finished_and_redoes_what_is_gone(vsr, data, made,
     assert "other settings" in other.stderr
 
 
+def test_frames_that_the_rate_leaves_out_are_not_missed(vsr, data, tmp_path):
+    done = vsr("batch", data, "-o", tmp_path, "--only", "P2E*", *SEED, "--set", 'decode.fps="10"')
+    assert done.code == 0, done.stderr
+    row = rows_of(tmp_path)["P2E_S1_C2.1"]
+    assert (row["frames"], row["skipped"]) == (4, 0)
+
+
 def test_frames_of_another_size_are_refused(vsr, data, tmp_path):
     shutil.copytree(data, tmp_path / "data")
     for path in (tmp_path / "data/P2E_S1").rglob("*.jpg"):

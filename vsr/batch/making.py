@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vsr.batch.archives import extract_folder, members
@@ -22,6 +23,7 @@ from vsr.faces.detections import DetectStage
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
 from vsr.media.folder import FolderReader, probe_folder
+from vsr.media.images import read_image
 from vsr.run.flow import Flow
 from vsr.run.manifest import Manifest, path_from
 from vsr.run.recipe import Recipe
@@ -45,9 +47,14 @@ class Sequence:
     tally: Tally
 
     @property
+    def expected(self) -> int:
+        """Frames that the recipe's rate keeps."""
+        return self.reader.expected_frames
+
+    @property
     def skipped(self) -> int:
-        """Frames that could not be read or have another size."""
-        return len(self.job.files) - self.tally.frames
+        """Of these, those that could not be read or have another size."""
+        return self.expected - self.tally.frames
 
 
 def make_sequence(
@@ -132,7 +139,7 @@ def fill(
         upscaler = loaded.upscaler(recipe.upscale)
         judged = super_resolved(flow, followed, upscaler, recipe, reader.info, log, stretch)
         for _ in sink.run(pictures.write(judged, tally)):
-            progress(Progress("restoring", tally.frames, len(sequence.job.files), tally.faces))
+            progress(Progress("restoring", tally.frames, sequence.expected, tally.faces))
 
 
 def complete(
@@ -184,7 +191,7 @@ def _without_background(items: Iterable[FrameFaces], sequence: Sequence) -> Iter
 
     Second and third parts begin in the middle of things.
     """
-    name = sequence.job.name
+    name = sequence.job.sequence or sequence.job.name
     later_part = name[-2:-1] == "." and name[-1:] != "1"
     for item in items:
         empty = sequence.reader.number_of(item.frame) < sequence.cfg.background
@@ -195,10 +202,10 @@ def _check(sequence: Sequence, notes: tuple[str, ...]) -> None:
     """Refuse what would pass for a result and is none."""
     job, tally, info = sequence.job, sequence.tally, sequence.reader.info
     size = f"{info.width}x{info.height}"
-    if sequence.skipped * 2 > len(job.files):
+    if sequence.skipped * 2 > sequence.expected:
         first = next(iter(notes), "")
         raise InputError(
-            f"{sequence.skipped} of {len(job.files)} frames cannot be read or are not {size}: "
+            f"{sequence.skipped} of {sequence.expected} frames cannot be read or are not {size}: "
             f"{first}"
         )
     if tally.outside * 2 > tally.faces:
@@ -287,6 +294,22 @@ def frames_of(job: Job, data: Storage, folder: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{into}: cannot be made ({error.strerror or error})") from None
     return into
+
+
+def sized_frames_of(job: Job, data: Storage, folder: Path) -> Path:
+    """As `frames_of`, but of the frames only the first has content where it can be read.
+
+    Enough to know size, numbers and times; spares unpacking or fetching all of them.
+    """
+    frames = frames_of(replace(job, files=job.files[:1]), data, folder)
+    try:
+        read_image(frames / job.files[0])
+    except InputError:
+        shutil.rmtree(frames)
+        return frames_of(job, data, folder)
+    for name in job.files[1:]:
+        (frames / name).touch()
+    return frames
 
 
 def labels_of(job: Job, data: Storage, folder: Path) -> SequenceAnnotations | None:

@@ -25,9 +25,10 @@ from vsr.batch.making import (
     frames_of,
     labels_of,
     open_sequence,
+    sized_frames_of,
     told,
 )
-from vsr.batch.parts import part_jobs
+from vsr.batch.parts import part_jobs, parts_folder, programs_of
 from vsr.batch.persons import FaceRecord, Tally
 from vsr.batch.runner import Loaded, Made
 from vsr.batch.storage import Storage, open_storage
@@ -40,6 +41,7 @@ from vsr.run.sinks import VideoSink
 
 _FACTS = "part.json"
 _NOTES = 21
+_COUNTS = ("frames", "labels", "faces", "plain", "outside")
 
 
 class _Parts:
@@ -101,7 +103,7 @@ def make_part(
     except VsrError as error:
         raise type(error)(told(str(error), frames, job)) from error
     notes = [told(text, frames, job) for text in reader.report.notices]
-    _write_facts(made / _FACTS, keeper.parts, sequence.tally, notes)
+    _write_facts(made / _FACTS, keeper.parts, sequence, notes)
     return Made(_row(sequence), {f"{job.name}/": made})
 
 
@@ -121,46 +123,80 @@ def _found(job: Job, folder: Path, sequence: Sequence) -> DetectionRecord:
 def join_parts(
     job: Job, data: Storage, folder: Path, loaded: Loaded, progress: ProgressHook
 ) -> Made:
-    """The sequence's outputs, as if it had been made in one piece."""
-    frames = frames_of(job, data, folder)
+    """The sequence's outputs, as if it had been made in one piece.
+
+    Raises DataError where a part is damaged, or was encoded in another way than the others.
+    """
+    frames = sized_frames_of(job, data, folder)
     out, keeper = open_storage(job.out), _Parts(folder / "parts")
     sequence = open_sequence(job, labels_of(job, data, folder), frames)
-    pictures = face_pictures(sequence, folder)
+    pictures, tally = face_pictures(sequence, folder), sequence.tally
     notes: list[str] = []
+    encoders: set[str] = set()
     for number, part in enumerate(part_jobs(job, "make")):
-        notes = _take(part, out, folder / f"part{number}", keeper, pictures.folder, sequence.tally)
-        progress(Progress("joining", sequence.tally.frames, len(job.files), sequence.tally.faces))
+        facts = _facts(part, out)
+        encoders.add(facts.encoder)
+        notes = facts.notes
+        facts.add_to(tally)
+        _take(part, out, folder / f"part{number}", keeper, pictures.folder, facts)
+        progress(Progress("joining", tally.frames, sequence.expected, tally.faces))
+    if len(encoders) > 1:
+        raise DataError(
+            f"its parts come from different encoders ({', '.join(sorted(encoders))}); have the "
+            f"same on every machine, and remove {out.where(parts_folder(job.name))}"
+        )
     video, reader = folder / f"video{job.suffix}", sequence.reader
     with VideoSink(video, reader.info, sequence.recipe, reader.frame_rate, keeper) as sink:
         sink.finish(None)
     return complete(sequence, video, pictures, tuple(notes))
 
 
-def _take(
-    part: Job, out: Storage, into: Path, keeper: _Parts, faces: Path, tally: Tally
-) -> list[str]:
-    """Take a part's files and figures; gives what was noticed up to its end."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a part tells of itself."""
+
+    videos: list[Part]
+    records: list[FaceRecord]
+    counts: dict[str, int]
+    persons: list[str]
+    notes: list[str]
+    """what was noticed up to its end"""
+    encoder: str
+
+    def add_to(self, tally: Tally) -> None:
+        for name, count in self.counts.items():
+            setattr(tally, name, getattr(tally, name) + count)
+        tally.persons.update(self.persons)
+        tally.records += self.records
+
+
+def _facts(part: Job, out: Storage) -> _Facts:
     try:
-        facts: dict[str, Any] = json.loads(_text(out, f"{part.name}/{_FACTS}"))
-        videos = [Part.from_dict(p) for p in facts["parts"]]
-        records = [FaceRecord(**r) for r in facts["records"]]
-        for name in ("frames", "labels", "faces", "plain", "outside"):
-            setattr(tally, name, getattr(tally, name) + int(facts[name]))
-        tally.persons.update(facts["persons"])
-        notes = [str(n) for n in facts["notes"]]
+        found: dict[str, Any] = json.loads(_text(out, f"{part.name}/{_FACTS}"))
+        return _Facts(
+            videos=[Part.from_dict(p) for p in found["parts"]],
+            records=[FaceRecord(**r) for r in found["records"]],
+            counts={name: int(found[name]) for name in _COUNTS},
+            persons=[str(p) for p in found["persons"]],
+            notes=[str(n) for n in found["notes"]],
+            encoder=str(found["encoder"]),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{out.where(part.name)}: is damaged ({error}); remove it") from None
-    tally.records += records
-    names = [v.name for v in videos] + [f"faces/{r.file}" for r in records]
-    if names:
-        where = out.fetch_folder(part.name, tuple(names), into)
-        for video in videos:
-            name = f"{len(keeper.parts):06d}.nut"
-            _link(where / video.name, keeper.folder / name)
-            keeper.add(dataclasses.replace(video, name=name))
-        for record in records:
-            _link(where / "faces" / record.file, faces / record.file)
-    return notes
+
+
+def _take(part: Job, out: Storage, into: Path, keeper: _Parts, faces: Path, facts: _Facts) -> None:
+    """Take a part's files."""
+    names = [v.name for v in facts.videos] + [f"faces/{r.file}" for r in facts.records]
+    if not names:
+        return
+    where = out.fetch_folder(part.name, tuple(names), into)
+    for video in facts.videos:
+        name = f"{len(keeper.parts):06d}.nut"
+        _link(where / video.name, keeper.folder / name)
+        keeper.add(dataclasses.replace(video, name=name))
+    for record in facts.records:
+        _link(where / "faces" / record.file, faces / record.file)
 
 
 def _link(there: Path, here: Path) -> None:
@@ -184,10 +220,12 @@ def _text(out: Storage, path: str) -> str:
     return text
 
 
-def _write_facts(path: Path, parts: list[Part], tally: Tally, notes: list[str]) -> None:
-    facts = dataclasses.asdict(tally)
+def _write_facts(path: Path, parts: list[Part], sequence: Sequence, notes: list[str]) -> None:
+    facts = dataclasses.asdict(sequence.tally)
+    programs = programs_of(sequence.recipe)
     facts |= {
-        "persons": sorted(tally.persons),
+        "encoder": f"{programs['encoder']} of ffmpeg {programs['ffmpeg']}",
+        "persons": sorted(sequence.tally.persons),
         "parts": [p.to_dict() for p in parts],
         "notes": notes[:_NOTES],
     }

@@ -12,9 +12,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+import vsr
 from vsr.batch.job import Job, Row, Step
 from vsr.batch.journal import check
+from vsr.batch.plan import recipe_of
 from vsr.batch.storage import STATE, Storage
+from vsr.media.codecs import encoder_name
+from vsr.run.manifest import versions
+from vsr.run.recipe import Recipe
 
 RunJobs = Callable[[Sequence[Job]], Generator[Row, None, None]]
 """does jobs that don't depend on each other; a row for each"""
@@ -46,14 +51,19 @@ def owner_of(name: str) -> str:
     return name.removeprefix(parts_folder("")).rpartition("/")[0]
 
 
-def part_jobs(job: Job, step: Step) -> list[Job]:
-    """The jobs of a step of a sequence, one for each segment."""
+def part_jobs(job: Job, step: Step, programs: dict[str, str] | None = None) -> list[Job]:
+    """The jobs of a step of a sequence, one for each segment.
+
+    programs: versions of what makes the parts. Those of others are not joined with them, as
+    they may differ from what the sequence would be in one piece.
+    """
     name, count, length = job.sequence or job.name, len(job.files), _length(job)
     return [
         replace(
             job,
             name=f"{parts_folder(name)}/{first:06d}.{step}",
             step=step,
+            settings={**job.settings, "programs": programs or {}},
             first=first,
             end=first + length if first + length < count else None,
             sequence=name,
@@ -82,18 +92,19 @@ class _Course:
 def in_steps(jobs: Sequence[Job], storage: Storage, run: RunJobs) -> Generator[Row, None, None]:
     """Do jobs, the long ones in parts; a row for each job, and before it one for each part.
 
-    Parts that an earlier run has finished, from the same source with the same settings, are
-    not done again; their rows are ``kept``.
+    Parts that an earlier run has finished, from the same source with the same settings and
+    programs, are not done again; their rows are ``kept``.
     """
     courses = {job.name: _Course() for job in jobs if is_long(job)}
     long = [job for job in jobs if job.name in courses]
+    programs = programs_of(recipe_of(long[0])) if long else {}
     steps: tuple[Step, ...] = ("detect", "make")
     for step in steps:
         todo: list[Job] = []
         for job in long:
             if courses[job.name].reason or (step == "detect" and job.labels is not None):
                 continue
-            for part in part_jobs(job, step):
+            for part in part_jobs(job, step, programs):
                 found = check(storage, part)
                 if found.row is None:
                     todo.append(part)
@@ -119,6 +130,12 @@ def in_steps(jobs: Sequence[Job], storage: Storage, run: RunJobs) -> Generator[R
     with closing(run(joins)) as rows:
         for row in rows:
             yield replace(row, attempts=max(row.attempts, courses[row.sequence].attempts))
+
+
+def programs_of(recipe: Recipe) -> dict[str, str]:
+    """What has a say in a part and is not among the settings: encoder, vsr, ffmpeg, libraries."""
+    found = {k: v for k, v in versions().items() if k != "python"}
+    return {"vsr": vsr.__version__, "encoder": encoder_name(recipe.encode), **found}
 
 
 def _length(job: Job) -> int:

@@ -98,15 +98,14 @@ def make_seed_pairs(
         )
     reader, tally = FolderReader(info, cfg=recipe.decode), _Tally()
     upscaler, out = loaded.upscaler(recipe.upscale), folder / "faces"
-    faces = _faces(reader, labels, tally)
+    faces, expected = _faces(reader, labels, tally), reader.expected_frames
     while batch := list(islice(faces, _BATCH)):
         _write(batch, upscaler, out, tally)
-        done = tally.frames, len(job.files), len(tally.records)
-        progress(Progress("restoring", *done))
-    skipped = len(job.files) - tally.frames
-    if skipped * 2 > len(job.files):
+        progress(Progress("restoring", tally.frames, expected, len(tally.records)))
+    skipped = expected - tally.frames
+    if skipped * 2 > expected:
         first = next(iter(reader.report.notices), "")
-        raise InputError(f"{skipped} of {len(job.files)} frames cannot be read: {first}")
+        raise InputError(f"{skipped} of {expected} frames cannot be read: {first}")
     notes = list(reader.report.notices[:20])
     if tally.left_out:
         notes.append(f"{tally.left_out} faces lie off their frames; left out")

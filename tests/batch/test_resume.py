@@ -17,6 +17,10 @@ import psutil
 import pytest
 from batch_helpers import FAST, command, contents, environment, rows_of
 
+from vsr.batch.job import Job, Row
+from vsr.batch.journal import check, write_marker
+from vsr.batch.storage import LocalStorage
+
 KILLS = int(os.environ.get("VSR_KILLS", "4"))
 
 
@@ -150,9 +154,30 @@ def test_nothing_foreign_is_replaced(vsr, short, tmp_path):
     assert mine.read_text() == "precious"
 
 
-def test_two_batches_do_not_share_an_output(short, tmp_path, vsr):
-    from vsr.batch.storage import LocalStorage
+@pytest.mark.parametrize("name", ["summary.csv", "summary.json", "protocol.md"])
+def test_no_foreign_table_is_replaced(vsr, short, tmp_path, name):
+    mine = tmp_path / name
+    mine.write_text("precious")
+    for _ in range(2):  # a refused run must not make it its own
+        done = vsr("batch", short, "-o", tmp_path, *FAST, "--overwrite")
+        assert done.code == 4
+        assert f"{name}: stands there, and vsr batch has not made it" in done.stderr
+    assert mine.read_text() == "precious"
+    assert {p.name for p in tmp_path.iterdir()} <= {name, ".vsr"}
 
+
+def test_a_version_that_made_a_finished_sequence_is_noted(tmp_path):
+    storage = LocalStorage(tmp_path)
+    job = Job(name="P1E", kind="chokepoint", root="x", source="x", out=str(tmp_path))
+    write_marker(storage, job, Row(sequence="P1E", status="ok", notes=("one",)), {})
+    marker = tmp_path / ".vsr/done/P1E.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "vsr": "0.0.1"}))
+    found = check(storage, job)
+    assert found.row is not None
+    assert found.row.notes == ("one", "made by vsr 0.0.1")
+
+
+def test_two_batches_do_not_share_an_output(short, tmp_path, vsr):
     with LocalStorage(tmp_path).lock():
         done = vsr("batch", short, "-o", tmp_path, *FAST)
     assert done.code == 4

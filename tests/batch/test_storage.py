@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vsr.batch.job import Job, Row
-from vsr.batch.journal import check, claim_outputs, log, write_marker
-from vsr.batch.storage import Storage, open_storage, prepare_output
+from vsr.batch.journal import begun, check, claim_outputs, log, write_marker
+from vsr.batch.storage import Storage, open_storage, path_below, prepare_output
 from vsr.core.errors import InputError, OutputError, UsageError
 
 
@@ -110,6 +110,20 @@ def test_what_others_put_there_is_foreign(storage):
     assert check(storage, job).standing == "foreign"
 
 
+def test_a_manifest_of_others_is_foreign(storage):
+    storage.write_text("one.mp4.json", "precious")
+    storage.write_text("two/three.mp4.json", "beside no video of ours")
+    video = {"kind": "videos", "root": "x", "source": "x", "out": storage.url}
+    assert check(storage, Job(name="one", **video)).standing == "foreign"
+    assert check(storage, Job(name="two", **video)).standing == "open"
+
+
+def test_an_output_is_begun_with_its_first_line(storage):
+    assert not begun(storage)
+    log(storage, "batch")
+    assert begun(storage)
+
+
 def test_the_journal_keeps_every_line_in_order(storage):
     for number in range(5):
         log(storage, "ok", f"job {number}")
@@ -144,6 +158,23 @@ def test_places_that_are_none_are_refused(location):
     pytest.importorskip("s3fs", reason="s3fs is not installed (extra 's3')")
     with pytest.raises(UsageError, match="wanted s3://BUCKET/PREFIX"):
         open_storage(location)
+
+
+@pytest.mark.parametrize(
+    ("location", "root", "below"),
+    [
+        ("s3://b/videos/", "s3://b/videos", "."),
+        ("s3://b/videos/out", "s3://b/videos/", "out"),
+        ("s3://b/videos2", "s3://b/videos", None),
+        ("s3://b/videos", "videos", None),
+        ("file:///tmp/videos/a/../out", "/tmp/videos", "out"),
+        ("/tmp/videos", "file:///tmp/videos", "."),
+        ("/tmp", "/tmp/videos", None),
+    ],
+)
+def test_a_place_below_another_is_recognised(location, root, below):
+    pytest.importorskip("s3fs", reason="s3fs is not installed (extra 's3')")
+    assert path_below(location, open_storage(root)) == below
 
 
 def test_other_schemes_are_refused():

@@ -12,7 +12,7 @@ from vsr.batch.journal import Standing, check, log
 from vsr.batch.local import LocalEngine
 from vsr.batch.parts import in_steps, is_long, is_made, is_part, owner_of, parts_folder
 from vsr.batch.storage import Storage, open_storage, prepare_output
-from vsr.batch.summary import Summary, write_summary
+from vsr.batch.summary import Summary, refuse_foreign, write_summary
 from vsr.core.errors import OutputError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
 
@@ -96,6 +96,7 @@ def run_batch(
     Raises OutputError, and VsrError where the engine cannot start.
     """
     started = time.perf_counter()
+    refuse_foreign(storage)
     storage.sweep()
     kept, todo = _sort_out(jobs, storage, overwrite)
     log(storage, "batch", engine=engine.name, jobs=len(jobs), kept=len(kept))

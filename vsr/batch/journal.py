@@ -20,6 +20,7 @@ from vsr.core.jsontext import parse_json
 
 Standing = Literal["open", "done", "other settings", "other source", "foreign"]
 _FORMAT = 1
+_LOG = f"{STATE}/journal.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ def check(storage: Storage, job: Job) -> Checked:
     """Whether a job is done: marker there, outputs there, settings and source the same."""
     facts = _read(storage, job.name)
     if not facts:
-        there = [p for p in (f"{job.name}{job.suffix}", f"{job.name}/") if _extent(storage, p)]
-        taken = there and (job.kind == "chokepoint" or not there[0].endswith("/"))
+        video = f"{job.name}{job.suffix}"
+        beside = f"{job.name}/" if job.kind == "chokepoint" else f"{video}.json"
+        taken = any(_extent(storage, path) for path in (video, beside))
         return Checked("foreign" if taken else "open")
     try:
         row = Row.from_dict(facts["row"])
@@ -95,7 +97,15 @@ def check(storage: Storage, job: Job) -> Checked:
         return Checked("other settings")
     if prints[1] != job.source_print:
         return Checked("other source")
+    made_by = facts.get("vsr", vsr.__version__)
+    if made_by != vsr.__version__ and (note := f"made by vsr {made_by}") not in row.notes:
+        row = replace(row, notes=(*row.notes, note))
     return Checked("done", replace(row, kept=True, attempts=0))
+
+
+def begun(storage: Storage) -> bool:
+    """Whether a batch has been at work on an output."""
+    return storage.size(_LOG) is not None or storage.count(_LOG) > 0
 
 
 def _extent(storage: Storage, path: str) -> int | None:
@@ -110,4 +120,4 @@ def log(storage: Storage, event: str, name: str = "", **facts: Any) -> None:
         **({"job": name} if name else {}),
         **facts,
     }
-    storage.append_line(f"{STATE}/journal.jsonl", json.dumps(line, ensure_ascii=False))
+    storage.append_line(_LOG, json.dumps(line, ensure_ascii=False))

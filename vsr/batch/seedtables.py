@@ -16,10 +16,11 @@ import vsr
 from vsr.batch.job import Row
 from vsr.batch.persons import INDEX_FILE
 from vsr.batch.storage import Storage
+from vsr.batch.summary import TABLES
 from vsr.core.errors import DataError
 from vsr.evaluate.experiment.interval import bootstrap
 
-CSV_FILE, JSON_FILE, TABLE_FILE = "protocol.csv", "protocol.json", "protocol.md"
+CSV_FILE, JSON_FILE, TABLE_FILE = TABLES
 _BINS = (15.0, 20.0, 30.0, 45.0)
 """eye distances in the frame, pixels"""
 

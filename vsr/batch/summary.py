@@ -10,9 +10,13 @@ from typing import Any
 
 import vsr
 from vsr.batch.job import Row
+from vsr.batch.journal import begun
 from vsr.batch.storage import Storage
+from vsr.core.errors import OutputError
 
 CSV_FILE, JSON_FILE = "summary.csv", "summary.json"
+TABLES = "protocol.csv", "protocol.json", "protocol.md"
+"""of the seed protocol, see `vsr.batch.seedtables`"""
 COLUMNS = (
     "sequence", "status", "frames", "persons", "faces", "seconds", "reason", "labels", "plain",
     "skipped", "faces_from", "width", "height", "fps", "kept", "attempts", "notes",
@@ -56,6 +60,18 @@ class Summary:
             "settings": self.settings,
             "rows": [{**r.to_dict(), "fps": round(r.fps, 2)} for r in self.rows],
         }
+
+
+def refuse_foreign(storage: Storage) -> None:
+    """Raise OutputError where a summary or table stands that no batch can have made."""
+    if begun(storage):
+        return
+    for name in (CSV_FILE, JSON_FILE, *TABLES):
+        if storage.size(name) is not None:
+            raise OutputError(
+                f"{storage.where(name)}: stands there, and vsr batch has not made it; choose "
+                "another folder with -o"
+            )
 
 
 def write_summary(storage: Storage, summary: Summary) -> Summary:

@@ -259,6 +259,10 @@ ROWS: tuple[Row, ...] = (
     Row("BT.2020, limited", "colour", "2020.mkv", _plain("-vf", _tagged("bt2020", "bt2020",
         "bt2020-10"), "-c:v", "libx264")),
     Row("untagged", "colour", "un.mp4", _x264(), ".mp4"),
+    Row("untagged 640x480", "colour", "un480.mp4", _plain("-c:v", "libx264", "-pix_fmt", "yuv420p",
+        size="640x480"), ".mp4", quick=True),
+    Row("untagged 854x480, rotated by 90", "colour", "turned.mp4", _copied(_plain("-c:v",
+        "libx264", "-pix_fmt", "yuv420p", size="854x480"), ("-display_rotation", "90")), ".mp4"),
     Row("HLG 10 bit", "colour", "hlg.mkv", _plain("-vf", "format=yuv420p10le,setparams=range=tv:"
         "colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67", "-c:v", "libx265",
         "-x265-params", "log-level=error")),

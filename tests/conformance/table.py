@@ -24,9 +24,9 @@ Written by `python -m tests.conformance`, which makes each clip with ffmpeg, run
 measures.
 
 Measured are: the number and the timestamps of the pictures, their size (twice the upright
-source's), luma against an independent enlargement, bit depth, chroma, colour tags and range, HDR10
-numbers, pixel aspect, every packet of sound by its hash, languages, lip sync, subtitles, chapters,
-covers, titles and timecode.
+source's), luma against an independent enlargement, bit depth, chroma, colour tags and range, the
+matrix by which players read the pictures, HDR10 numbers, pixel aspect, every packet of sound by its
+hash, languages, lip sync, subtitles, chapters, covers, titles and timecode.
 
 - **exact**: all of that is the source's own. (The pictures are encoded anew, of course.)
 - **converted**: something is not, and vsr says so, in the words of the last column.

@@ -79,6 +79,8 @@ def test_the_referee_finds_nothing_wrong_with_an_honest_copy(twice):
         (("-vf", "scale=192:128,format=yuv422p", "-c:a", "copy"), "chroma"),
         (("-vf", "scale=192:128,format=yuv420p10le", "-c:a", "copy"), "depth"),
         (("-vf", "scale=192:128,setparams=color_trc=smpte2084", "-c:a", "copy"), "tags"),
+        (("-vf", "scale=1280:720", "-c:a", "copy"), "matrix"),
+        (("-vf", "scale=192:128,setparams=colorspace=bt709", "-c:a", "copy"), "matrix"),
         (("-vf", "scale=192:128,setsar=2", "-c:a", "copy"), "pixel aspect"),
         (("-vf", "scale=192:128", "-an"), "sound"),
         (("-vf", "scale=192:128", "-c:a", "aac"), "sound"),

@@ -36,6 +36,7 @@ NOTICES = {
     "interlaced": r"interlaced",
     "HDR10": r"HDR10",
     "tags": r"RGB|colour tags?",
+    "matrix": r"(?!)",  # nothing excuses it
     "sound": r"audio stream .* (left out|converted)|breaks off",
     "subtitles": r"subtitle stream .* (left out|converted)",
     "cover": r"(attachment|video) stream .*(left out)",
@@ -45,6 +46,8 @@ NOTICES = {
     "titles": r"title",
 }
 """what may differ -> the words that a notice about it has"""
+_MATRICES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 9: "BT.2020", 10: "BT.2020"}
+"""the numbers of the tag, by ITU-T H.273"""
 
 
 @dataclass
@@ -128,6 +131,7 @@ def compare(before: Facts, after: Facts, row: Row) -> dict[str, str]:
         note("tags", *tags)
         ranges = [f.range == 2 or f.pix_fmt.startswith("yuvj") for f in (before, after)]
         note("tags", (*tags[0], ranges[0]), (*tags[1], ranges[1]))
+        note("matrix", _read_by(before), _read_by(after))
     note("HDR10", before.mastering.decode(), after.mastering.decode())
     note("HDR10", before.light.hex(), after.light.hex())
     turned = before.aspect if before.rotation % 180 == 0 else 1 / before.aspect
@@ -142,6 +146,17 @@ def compare(before: Facts, after: Facts, row: Row) -> dict[str, str]:
     kept = {k: v for k, v in before.titles.items() if k in ("title", "artist")}
     note("titles", kept, {k: v for k, v in after.titles.items() if k in kept})
     return found
+
+
+def _read_by(facts: Facts) -> str:
+    """The matrix by which players read the pictures: the tag's, else what their size tells.
+
+    That is the size as coded: the players that turn a picture do so behind it.
+    """
+    if facts.space in _MATRICES or not facts.sizes:
+        return _MATRICES.get(facts.space, "")
+    width, height = facts.sizes[0] if facts.rotation % 180 == 0 else facts.sizes[0][::-1]
+    return "BT.709" if height >= 720 or width >= 1280 else "BT.601"
 
 
 def _compare_times(found: dict[str, str], before: Facts, after: Facts, row: Row) -> None:

@@ -52,6 +52,33 @@ def test_rgb_sources_become_limited_range_by_the_rule_and_say_so(clips, referee,
     assert np.median(error) <= 2
 
 
+@pytest.mark.parametrize(
+    ("size", "turn", "out_size", "space"),
+    [
+        ("640x480", None, (1280, 960), 6),  # by its size a player would take BT.709
+        ("854x480", 90, (960, 1708), 6),
+        ("320x240", None, (640, 480), 2),  # a player takes it for what it is
+        ("1280x720", None, (2560, 1440), 2),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_an_untagged_film_is_tagged_where_its_new_size_says_otherwise(
+    referee, tmp_path, size, turn, out_size, space, suffix
+):
+    source, out = tmp_path / "in.mp4", tmp_path / f"out{suffix}"
+    film = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d=0.08", "-pix_fmt", "yuv420p"]
+    referee.ffmpeg(*film, "-c:v", "libx264", source)
+    if turn:
+        upright, source = source, tmp_path / "turned.mp4"
+        referee.ffmpeg("-display_rotation", turn, "-i", upright, "-c", "copy", source)
+    job = referee.job(source, out)
+    assert job.info.color.matrix == ("bt709" if size == "1280x720" else "bt601")
+    facts = referee.facts(out)
+    assert (facts.width, facts.height) == out_size
+    assert (facts.space, facts.primaries, facts.transfer) == (space, 2, 2)
+    assert any("no colour tag" in n for n in job.result.notices) == (space == 6)
+
+
 @pytest.fixture(scope="module")
 def smooth(tmp_path_factory, referee):
     """A soft, unsaturated picture: every colour lies inside RGB, so nothing is clipped."""

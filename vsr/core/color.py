@@ -21,6 +21,18 @@ _KR_KB: dict[str, tuple[float, float]] = {
 }
 
 
+MATRIX_TAGS: dict[Matrix, str] = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
+"""our names -> ffmpeg's names of the colour tag"""
+
+
+def usual_matrix(width: int, height: int) -> Matrix:
+    """What players take untagged pictures for: BT.709 from 720 lines or 1280 columns on.
+
+    width, height: as the pictures are coded, before any rotation.
+    """
+    return "bt709" if height >= 720 or width >= 1280 else "bt601"
+
+
 @dataclass(frozen=True, slots=True)
 class ColorSpec:
     """How Y'CbCr numbers are to be read, and the tags that say so.
@@ -63,11 +75,6 @@ class PixelFormat:
         """Number of samples of all three planes."""
         cw, ch = self.chroma_size(width, height)
         return width * height + 2 * cw * ch
-
-    @property
-    def bytes_per_sample(self) -> int:
-        """1 for 8 bit, else 2."""
-        return 2 if self.bit_depth > 8 else 1
 
 
 PIXEL_FORMATS: dict[str, PixelFormat] = {

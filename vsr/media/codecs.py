@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vsr.core.color import PIXEL_FORMATS, ColorSpec, PixelFormat
+from vsr.core.color import (
+    MATRIX_TAGS,
+    PIXEL_FORMATS,
+    ColorSpec,
+    PixelFormat,
+    usual_matrix,
+)
 from vsr.core.errors import UsageError
 from vsr.core.video import VideoInfo
 from vsr.media.formats import nearest_format
@@ -187,6 +193,16 @@ def tag_options(color: ColorSpec) -> dict[str, str]:
             value = _OPTION_NAMES.get(value, value)
         options["color_range" if name == "range" else name] = value
     return options
+
+
+def with_matrix_tag(color: ColorSpec, width: int, height: int) -> ColorSpec:
+    """The colour of an output of a size, its matrix tagged where players would guess another.
+
+    An untagged film in standard definition has become one in high definition.
+    """
+    if "colorspace" in _tags(color) or color.matrix == usual_matrix(width, height):
+        return color
+    return replace(color, tag_space=MATRIX_TAGS[color.matrix])
 
 
 def _tags(color: ColorSpec) -> dict[str, str]:

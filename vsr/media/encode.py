@@ -8,7 +8,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from vsr.core.errors import FfmpegError, OutputError, UsageError
 from vsr.core.names import hidden_beside
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
-from vsr.media.codecs import CODECS, EncodeConfig, choose_format
+from vsr.media.codecs import CODECS, EncodeConfig, choose_format, with_matrix_tag
 from vsr.media.containers import (
     CONTAINERS,
     StreamPlan,
@@ -28,7 +28,7 @@ from vsr.media.containers import (
     plan_streams,
     read_titles,
 )
-from vsr.media.losses import picture_notices
+from vsr.media.losses import picture_notices, tag_notices
 from vsr.media.mux import join_arguments, part_arguments
 from vsr.media.nut import NutMuxer, read_time_base
 from vsr.media.packets import scan_packets
@@ -103,8 +103,10 @@ class VideoWriter:
         self._cfg = cfg or EncodeConfig()
         self._container = container_for(self._out, self._cfg.codec)
         self._shape = width, height, format
-        self._color = color
+        self._color = with_matrix_tag(color, width, height)
         self._check_shape()
+        # by the format that will come, a graphics card is found to take it or not
+        self._cfg = replace(self._cfg, pix_fmt=format.name)
         self._window = start_s, end_s
         self._with_streams = with_streams
         self._notices: list[str] = []
@@ -112,6 +114,7 @@ class VideoWriter:
         if with_streams:
             self._plans, self._notices = plan_streams(info, self._container)
             self._notices += picture_notices(info, self._container, format, self._cfg)
+        self._notices += tag_notices(color, self._color, width, height)
         titles = read_titles(info) if with_streams else {}
         self._free_titles = self._container.is_mov and has_foreign_titles(titles)
         self._comment = "; ".join(filter(None, (titles.get("comment"), tag))) if tag else None
@@ -250,13 +253,6 @@ class VideoWriter:
             self._partial.unlink(missing_ok=True)
         if self._own_folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def kill(self) -> None:
-        """End the encoders at once; safe from any thread. `write` or `close` then raise."""
-        for encoder in list(self._encoders):
-            encoder.kill()
-        if self._joining is not None:
-            self._joining.kill()
 
     def __enter__(self) -> VideoWriter:
         return self

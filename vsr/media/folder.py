@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vsr.core.color import ColorSpec, PixelFormat
+from vsr.core.color import MATRIX_TAGS, ColorSpec, PixelFormat, usual_matrix
 from vsr.core.errors import InputError
 from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
@@ -125,6 +125,10 @@ class FolderReader:
         count = len(self._pictures)
         return count if self._stop_at is None else min(count, self._stop_at)
 
+    def expected_times(self) -> np.ndarray:
+        """Timestamps of the pictures that the grid and the window keep: int64 (N,), rising."""
+        return np.array([n - self._first_number for n, _ in self._pictures], np.int64)
+
     @property
     def frame_rate(self) -> Fraction | None:
         """Average rate of the frames handed out (the folder's own where all are kept)."""
@@ -219,9 +223,5 @@ def _first_readable(folder: Path, pictures: list[tuple[int, Path]]) -> tuple[Pat
 
 def _color(width: int, height: int) -> ColorSpec:
     """The Y'CbCr that RGB pictures become: by size, limited range, and tagged so."""
-    hd = height >= 720 or width >= 1280
-    return ColorSpec(
-        matrix="bt709" if hd else "bt601",
-        tag_space="bt709" if hd else "smpte170m",
-        tag_range="tv",
-    )
+    matrix = usual_matrix(width, height)
+    return ColorSpec(matrix=matrix, tag_space=MATRIX_TAGS[matrix], tag_range="tv")

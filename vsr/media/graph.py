@@ -13,13 +13,11 @@ from typing import Any
 
 import ffmpeg
 
-from vsr.core.color import Matrix, PixelFormat
+from vsr.core.color import MATRIX_TAGS, Matrix, PixelFormat
 from vsr.core.video import VideoInfo
 from vsr.media.formats import is_rgb
 from vsr.media.limits import SAFE_INPUT
 
-MATRIX_NAMES: dict[Matrix, str] = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
-"""our names -> those of ffmpeg's setparams"""
 _SCALE_NAMES: dict[Matrix, str] = {"bt601": "bt601", "bt709": "bt709", "bt2020": "bt2020"}
 
 LANCZOS_FLAGS = "lanczos+accurate_rnd"
@@ -79,7 +77,7 @@ def decode_arguments(
         stream = stream.filter(
             "setparams",
             range="pc" if info.color.full_range else "tv",
-            colorspace=MATRIX_NAMES[info.color.matrix],
+            colorspace=MATRIX_TAGS[info.color.matrix],
         )
     branches = stream.filter_multi_output("split", 3 if canvas else 2)
     outputs = [

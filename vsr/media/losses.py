@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vsr.core.color import PixelFormat
+from vsr.core.color import ColorSpec, PixelFormat, usual_matrix
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, encoder_options
 from vsr.media.containers import Container
@@ -61,6 +61,17 @@ def picture_notices(
             "one (.mp4 keeps them)"
         )
     return notices
+
+
+def tag_notices(color: ColorSpec, written: ColorSpec, width: int, height: int) -> list[str]:
+    """What to tell where an output of a size is tagged and its source, of ``color``, is not."""
+    if written == color:
+        return []
+    return [
+        f"the source has no colour tag: by its size it was read as {color.matrix}, and the output "
+        f"is tagged so, since players would take {width}x{height} for "
+        f"{usual_matrix(width, height)}"
+    ]
 
 
 def _pixel_notices(info: VideoInfo, format: PixelFormat, cfg: EncodeConfig) -> list[str]:

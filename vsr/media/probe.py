@@ -10,7 +10,7 @@ from pathlib import Path
 import ffmpeg
 import numpy as np
 
-from vsr.core.color import ColorSpec, Matrix
+from vsr.core.color import MATRIX_TAGS, ColorSpec, Matrix, usual_matrix
 from vsr.core.errors import InputError
 from vsr.core.paths import fault_of
 from vsr.core.video import StreamInfo, VideoInfo
@@ -180,6 +180,7 @@ def _assemble(
     path: Path, banner: Banner, stream: StreamInfo, first: FirstFrame, scan: PacketScan
 ) -> VideoInfo:
     start, last = int(scan.pts[0]), int(scan.pts[-1])
+    rotation_deg = -round(banner.rotations.get(stream.index, 0.0) / 90) * 90 % 360
     return VideoInfo(
         path=path,
         container=str(banner.container),
@@ -187,10 +188,10 @@ def _assemble(
         stream_index=stream.index,
         width=first.width,
         height=first.height,
-        rotation_deg=-round(banner.rotations.get(stream.index, 0.0) / 90) * 90 % 360,
+        rotation_deg=rotation_deg,
         pix_fmt=first.pix_fmt,
         bit_depth=bit_depth_of(first.pix_fmt),
-        color=_color(path, first),
+        color=_color(path, first, rotation_deg),
         sample_aspect=first.sample_aspect,
         time_base=scan.time_base,
         frame_rate=_frame_rate(first.frame_rate, scan),
@@ -220,12 +221,13 @@ _OTHER_SPACES = frozenset(
 )  # not Y'CbCr: faces could not be pasted in their colours
 
 
-def _color(path: Path, first: FirstFrame) -> ColorSpec:
+def _color(path: Path, first: FirstFrame, rotation_deg: int) -> ColorSpec:
     """The source's tags, and the rule for what it does not tag.
 
-    Untagged material counts as BT.601 in standard definition and as BT.709 from 720 lines
-    or 1280 columns on, the rule that players use; no tag is made up from it. RGB sources
-    become limited-range Y'CbCr by the same rule, and that is tagged, since it is our doing.
+    Untagged material counts as BT.601 in standard definition and as BT.709 in high definition,
+    by the size that is coded, as players judge it; no tag is made up from it here (an output
+    too large for that gets one, see `vsr.media.codecs.with_matrix_tag`). RGB sources become
+    limited-range Y'CbCr by the same rule, and that is tagged, since it is our doing.
     Raises InputError where the colours are neither.
     """
     if first.color_space in _OTHER_SPACES:
@@ -233,13 +235,13 @@ def _color(path: Path, first: FirstFrame) -> ColorSpec:
             f"{path}: its pictures are {first.color_space}, wanted Y'CbCr, RGB or grey; "
             "convert it with ffmpeg's zscale first"
         )
-    hd = first.height >= 720 or first.width >= 1280
-    by_size: Matrix = "bt709" if hd else "bt601"
+    size = first.width, first.height
+    by_size = usual_matrix(*(size if rotation_deg % 180 == 0 else size[::-1]))
     if is_rgb(first.pix_fmt):
         return ColorSpec(
             matrix=by_size,
             full_range=False,
-            tag_space="bt709" if hd else "smpte170m",
+            tag_space=MATRIX_TAGS[by_size],
             tag_primaries=first.color_primaries,
             tag_transfer=first.color_trc,
             tag_range="tv",

@@ -69,7 +69,3 @@ class VideoInfo:
     """whether its frames are two fields each, which decoding makes one full picture of"""
     lost: tuple[str, ...] = ()
     """what the pictures carry beside themselves and no encoder here can write, in words"""
-
-    def of_kind(self, kind: StreamKind) -> tuple[StreamInfo, ...]:
-        """The streams of one kind, in file order."""
-        return tuple(s for s in self.streams if s.kind == kind)

@@ -15,8 +15,6 @@ from fractions import Fraction
 from vsr.core.video import StreamInfo, StreamKind
 
 _INPUT = re.compile(r"^Input #0, (\S+), from ")
-_DURATION = re.compile(r"^  Duration: (\S+), start: (-?\d{1,18}\.?\d{0,18})")
-_DURATION_ONLY = re.compile(r"^  Duration: (\d{1,18}):(\d\d):(\d\d\.?\d{0,18})")
 _STREAM = re.compile(
     r"^(?:  )?  Stream #0:(\d{1,9})(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$",
     re.IGNORECASE,
@@ -42,10 +40,6 @@ class Banner:
 
     container: str | None = None
     """demuxer name; None where the file could not be opened"""
-    start_s: float = 0.0
-    """start time of the whole file, seconds"""
-    duration_s: float | None = None
-    """of the longest stream, as the header has it"""
     streams: list[StreamInfo] = field(default_factory=list)
     rotations: dict[int, float] = field(default_factory=dict)
     """stream index -> angle of the display matrix in degrees, counter-clockwise"""
@@ -72,12 +66,7 @@ def parse_banner(lines: Sequence[str]) -> Banner:
             if match := _INPUT.match(line):
                 banner.container = match.group(1)
             continue
-        if match := _DURATION_ONLY.match(line):
-            hours, minutes, seconds = match.groups()
-            banner.duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-        if match := _DURATION.match(line):
-            banner.start_s = float(match.group(2))
-        elif _GROUP.match(line):
+        if _GROUP.match(line):
             grouped = True
         elif (match := _STREAM.match(line)) and (grouped or not line.startswith("    ")):
             # Only groups' streams stand deeper: metadata stand there too, under any name.

@@ -9,12 +9,15 @@ import av
 import numpy as np
 import pytest
 
-from vsr.core.color import PIXEL_FORMATS
+from vsr.core.color import PIXEL_FORMATS, ColorSpec
 from vsr.core.errors import DataError
 from vsr.core.types import YuvPicture
 from vsr.media.encode import EncodeConfig, VideoWriter
+from vsr.media.mux import part_arguments
+from vsr.media.nut import NutMuxer
 from vsr.media.probe import probe
 from vsr.media.process import running_count
+from vsr.media.segments import PartEncoder
 
 CASES = [
     ("h264", "mp4"), ("h264", "mov"), ("h264", "mkv"), ("hevc", "mp4"), ("hevc", "mkv"),
@@ -117,6 +120,26 @@ def test_a_writer_that_goes_on_makes_the_same_file(clips, tmp_path):
     assert again.pictures_sha256 == whole.pictures_sha256
     hashes = [hashlib.sha256(r.path.read_bytes()).hexdigest() for r in (whole, again)]
     assert hashes[0] == hashes[1]
+
+
+def test_an_encoder_that_cannot_begin_leaves_nothing(tmp_path):
+    class Broken(NutMuxer):
+        def header(self) -> bytes:
+            raise BrokenPipeError
+
+    nut = Broken(
+        width=96, height=64, format=PIXEL_FORMATS["yuv420p"], time_base=Fraction(1, 30),
+        sample_aspect=Fraction(1), frame_rate=Fraction(30),
+    )  # fmt: skip
+
+    def words(path):
+        path.touch()
+        return part_arguments(path, cfg=EncodeConfig(), color=ColorSpec(), pixels=96 * 64)
+
+    with pytest.raises(BrokenPipeError):
+        PartEncoder(tmp_path / "0.nut", words, nut, shift=0, out=tmp_path / "out.mp4")
+    assert running_count() == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["short", "a byte"])

@@ -101,17 +101,16 @@ class PartEncoder:
         self._pts = array("q")
         self._digests = bytearray()
         self._process = FfmpegProcess(lambda _: arguments(self._partial), stdin=True)
-        self._send(nut.header())
+        try:
+            self._send(nut.header())
+        except BaseException:
+            self.abort()  # nobody else knows of the encoder yet
+            raise
 
     @property
     def frames(self) -> int:
         """Pictures written so far."""
         return len(self._pts)
-
-    @property
-    def pts(self) -> array[int]:
-        """Of the pictures written so far."""
-        return self._pts
 
     def write(self, picture: YuvPicture, pts: int, digest: bytes) -> None:
         """Append a picture. Raises OutputError on a full disk, FfmpegError on a lost encoder."""
@@ -154,10 +153,6 @@ class PartEncoder:
         self._process.close()
         with contextlib.suppress(OSError):
             self._partial.unlink(missing_ok=True)
-
-    def kill(self) -> None:
-        """End the encoder at once; safe from any thread."""
-        self._process.kill()
 
     def _send(self, *data: bytes | memoryview) -> None:
         try:

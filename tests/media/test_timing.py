@@ -72,6 +72,22 @@ def test_a_fast_source_is_thinned_to_the_grid(clips, referee, tmp_path, name, st
         assert {b - a for a, b in pairwise(seconds)} == {step}
 
 
+@pytest.mark.parametrize("rounding", ["round", "ceil"])
+def test_of_two_frames_at_one_time_a_grid_takes_one(referee, tmp_path, rounding):
+    """One lies right before its grid point, one right behind it."""
+    source = tmp_path / "twice.mkv"
+    film = ["-f", "lavfi", "-i", "testsrc2=s=64x64:r=60:d=0.2", "-c:v", "mjpeg"]
+    referee.ffmpeg(*film, tmp_path / "once.mkv")  # milliseconds
+    times = f"setts=ts={rounding}((N-gte(N\\,3))*50/3)"
+    referee.ffmpeg("-i", tmp_path / "once.mkv", "-c", "copy", "-bsf:v", times, source)
+    every, _ = referee.pts(source)
+    assert every[2] == every[3]
+    job = referee.job(source, tmp_path / "out.mkv", fps="30")
+    assert job.pts == [every[0], every[2], *every[5::2]]
+    assert job.reader.expected_frames == len(job.pts)
+    assert not job.report.notices
+
+
 @pytest.mark.parametrize("name", ["r30.mp4", "r2997.mp4", "vfr.mp4", "offset.mp4", "edited.mp4"])
 def test_picture_and_sound_end_together(clips, referee, tmp_path, name):
     source, out = clips(name), tmp_path / "out.mp4"

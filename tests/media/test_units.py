@@ -69,6 +69,12 @@ def test_a_gap_keeps_its_edges_once():
     assert keep_on_grid(pts, Fraction(1, 60), Fraction(30)).all(), "the average is below 30"
 
 
+@pytest.mark.parametrize("twice", [33, 34])
+def test_of_frames_at_one_time_the_first_is_kept(twice):
+    pts = np.array([0, 17, twice, twice, 50, 67])
+    assert keep_on_grid(pts, MS, Fraction(30)).tolist() == [True, False, True, False, False, True]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.integers(1, 60), min_size=1, max_size=300),

@@ -106,6 +106,9 @@ class VideoReader:
         self._keep = (
             np.ones(len(times), bool) if grid is None else keep_on_grid(times, info.time_base, grid)
         )
+        self._thinned = not self._keep.all()
+        self._judged: int | None = None
+        """place in the packets' times of the frame that the grid was asked for last"""
         tb = info.time_base
         self._first = None if start_s is None else first_tick(start_s, tb)
         self._end = None if end_s is None else first_tick(end_s, tb)
@@ -123,15 +126,22 @@ class VideoReader:
     @property
     def expected_frames(self) -> int:
         """Number of frames that will be handed out if the source is whole."""
-        count = len(self._expected_times())
+        count = len(self.expected_times())
         return count if self._stop_at is None else min(count, self._stop_at)
+
+    def expected_times(self) -> np.ndarray:
+        """Timestamps that the grid and the window keep, by the packets: int64 (N,), rising."""
+        times = self._scan.pts
+        low = -(2**62) if self._first is None else self._first
+        high = 2**62 if self._end is None else self._end
+        return times[self._keep & (times >= low) & (times < high)]
 
     @property
     def frame_rate(self) -> Fraction | None:
         """Average rate of the frames handed out (the source's own rate where all are kept)."""
         kept = self._scan.pts[self._keep]
         span = (int(kept[-1]) - int(kept[0])) * self.info.time_base
-        if self._keep.all() or span <= 0:
+        if not self._thinned or span <= 0:
             return self.info.frame_rate
         return average_rate(len(kept), span)
 
@@ -275,28 +285,25 @@ class VideoReader:
         return rgb, YuvPicture(buffer, width, height, self._canvas, info.color)
 
     def _wanted(self, pts: int) -> bool:
-        """Whether the grid and the window keep a frame."""
+        """Whether the grid and the window keep a frame; of frames at the same time the first."""
         if self._first is not None and pts < self._first:
             return False
+        if not self._thinned:
+            return True
         times = self._scan.pts
         at = int(np.searchsorted(times, pts))
         if at > 0 and (at == len(times) or pts - times[at - 1] < times[at] - pts):
-            at -= 1  # not in the list, as with MPEG program streams: the nearest
-        return bool(self._keep[at])
-
-    def _expected_times(self) -> np.ndarray:
-        """Timestamps that the grid and the window keep, by the packets."""
-        times = self._scan.pts
-        low = -(2**62) if self._first is None else self._first
-        high = 2**62 if self._end is None else self._end
-        return times[self._keep & (times >= low) & (times < high)]
+            # not in the list, as with MPEG program streams: the nearest, the first of equals
+            at = int(np.searchsorted(times, times[at - 1]))
+        again, self._judged = at == self._judged, at
+        return bool(self._keep[at]) and not again
 
     def _canvas_start(self, first: int) -> int | None:
         """The timestamp from which frames bring a canvas; None: all do.
 
         Where pictures are lost, the frame of index ``first`` comes later than that, never sooner.
         """
-        times = self._expected_times()
+        times = self.expected_times()
         if first <= 0 or not self._scan.timed or not len(times):
             return None
         return int(times[first]) if first < len(times) else int(times[-1]) + 1
@@ -348,7 +355,7 @@ class VideoReader:
         first_damage = self._damage.first_damage_s
         if first_damage is not None and last - first_damage < max(_END_S, 40 * step_s):
             return True
-        times = self._expected_times()
+        times = self.expected_times()
         if self._scan.complete and len(times):
             missing = last + 1.5 * step_s < float(times[-1] * self.info.time_base)
         else:
@@ -364,7 +371,7 @@ class VideoReader:
                 f"the source is damaged from about {self._damage.first_damage_s or 0:.1f} s on "
                 f"({self._damage.damaged} errors while decoding); what could be decoded was kept"
             )
-        total = len(self._expected_times())
+        total = len(self.expected_times())
         lost = total - self.report.frames_kept
         if self._scan.complete and lost > 0.02 * total:
             notices.append(f"{lost} of {total} pictures could not be decoded")

@@ -77,7 +77,8 @@ def keep_on_grid(pts: np.ndarray, time_base: Fraction, fps: Fraction) -> np.ndar
     A stream whose average rate, (frames - 1) / (last - first), is at most ``fps`` + 0.5
     keeps every frame: timestamps rounded to milliseconds make a 30 fps stream look uneven,
     and testing each frame against the grid would lose a third of it. A faster stream keeps,
-    for each grid point k / fps after its first frame, the nearest frame, once.
+    for each grid point k / fps after its first frame, the nearest frame, once; of frames at
+    the same time the first.
     """
     pts = np.asarray(pts, np.int64)
     count = len(pts)
@@ -94,5 +95,5 @@ def keep_on_grid(pts: np.ndarray, time_base: Fraction, fps: Fraction) -> np.ndar
     # A tie goes to the earlier frame; the margin keeps rounding from deciding it.
     nearest = np.where(grid - since[left] <= since[right] - grid + step * 1e-9, left, right)
     keep = np.zeros(count, bool)
-    keep[nearest] = True
+    keep[np.searchsorted(pts, pts[nearest])] = True
     return keep

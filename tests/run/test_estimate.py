@@ -47,6 +47,27 @@ def test_a_short_film_is_tried_as_a_whole_and_its_faces_counted(face_clip, tmp_p
     json.dumps(told.to_dict())
 
 
+def test_a_long_gap_in_the_film_is_no_hindrance(tmp_path, ffmpeg):
+    source = tmp_path / "gap.mp4"
+    film = ["-f", "lavfi", "-i", "testsrc2=s=64x64:r=30", "-frames:v", 200]
+    gap = "setpts='PTS+gte(N,20)*3600/TB'"
+    ffmpeg(*film, "-vf", gap, "-fps_mode", "passthrough", source)
+    told = estimate(source, tmp_path / "o.mp4", load_recipe("restore", QUICK))
+    assert (told.frames, told.trial_frames) == (200, 90)
+
+
+def test_a_part_that_cannot_be_decoded_is_passed_over(tmp_path, ffmpeg):
+    source = tmp_path / "hurt.mov"
+    film = ["-f", "lavfi", "-i", "testsrc2=s=64x64:r=30", "-frames:v", 200]
+    ffmpeg(*film, "-c:v", "mjpeg", "-q:v", 3, source)
+    data = bytearray(source.read_bytes())
+    low, high = len(data) // 3, len(data) * 2 // 3
+    data[low:high] = bytes(high - low)
+    source.write_bytes(data)
+    told = estimate(source, tmp_path / "o.mp4", load_recipe("restore", QUICK))
+    assert (told.frames, told.trial_frames) == (200, 60)
+
+
 def test_what_would_stop_the_run_stops_it_too(film, tmp_path):
     out = tmp_path / "out.mp4"
     out.write_bytes(b"old")

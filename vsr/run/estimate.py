@@ -10,8 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vsr.core.errors import InputError
 from vsr.core.progress import Progress, ProgressHook, silent
@@ -89,29 +92,28 @@ def estimate(
     scale = recipe.upscale.scale
     model = resolve_model(recipe.upscale.model, scale).name
     reader = open_source(info, scale=scale, canvas=None, cfg=recipe.decode)
-    frames, rate = reader.expected_frames, float(reader.frame_rate or 30)
+    times = reader.expected_times()
+    frames = len(times)
     reader.close()
     began = time.perf_counter()
     upscaler, finder = load_upscaler(recipe.upscale), face_finder(recipe)
     peak = _Peak()
     with tempfile.TemporaryDirectory(prefix="vsr-trial-") as name:
 
-        def run(start_s: float | None, count: int) -> _Trial | None:
-            end_s = None if start_s is None else start_s + count / rate
+        def run(first: int | None, count: int) -> _Trial | None:
+            window = (None, None) if first is None else _window(info, times, first, count)
             target = Path(name) / f"trial{out.suffix}"
             try:
-                return _restore_part(
-                    info, target, recipe, (start_s, end_s), finder, upscaler, peak.look
-                )
+                return _restore_part(info, target, recipe, window, finder, upscaler, peak.look)
             except InputError:
                 return None  # the source is broken here, or shows no face for a video of faces
 
-        starts = _starts(info, frames, rate)
+        starts = _starts(frames)
         short = run(starts[0], _SHORT_FRAMES) if starts[0] is not None else None
         loaded_s = time.perf_counter() - began
         trials: list[_Trial] = []
-        for number, start_s in enumerate(starts):
-            trial = run(start_s, _PART_FRAMES)
+        for number, first in enumerate(starts):
+            trial = run(first, _PART_FRAMES)
             trials += [trial] if trial is not None else []
             progress(Progress("trying", number + 1, len(starts), unit="parts"))
     if not trials:
@@ -148,13 +150,18 @@ class _Peak:
             self.mb = max(now, self.mb or 0.0)
 
 
-def _starts(info: VideoInfo, frames: int, rate: float) -> list[float | None]:
-    """Seconds at which the parts begin; [None] where the source is tried as a whole."""
+def _starts(frames: int) -> list[int | None]:
+    """Indices of the frames with which the parts begin; [None]: the source is tried as a whole."""
     if frames <= _PARTS * _PART_FRAMES:
         return [None]
-    first_s = float((info.start_pts or 0) * info.time_base)
-    steps = [(n + 0.5) / _PARTS for n in range(_PARTS)]
-    return [first_s + (frames * step - _PART_FRAMES / 2) / rate for step in steps]
+    return [int(frames * (n + 0.5) / _PARTS - _PART_FRAMES / 2) for n in range(_PARTS)]
+
+
+def _window(info: VideoInfo, times: np.ndarray, first: int, count: int) -> tuple[float, float]:
+    """Seconds between which a part's frames lie, whatever gaps are between them."""
+    # half a tick before the first, and before the one that comes after the last
+    ticks = [int(times[i]) - Fraction(1, 2) for i in (first, first + count)]
+    return float(ticks[0] * info.time_base), float(ticks[1] * info.time_base)
 
 
 def _restore_part(
@@ -185,6 +192,8 @@ def _restore_part(
             frames += 1
             faces += count
             look()
+        if not frames:
+            raise InputError(f"{info.path}: no picture of a part could be decoded; try the run")
         outputs = sink.finish(None)
     size = sum(result.path.stat().st_size for result in outputs)
     for result in outputs:

@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from vsr.core.color import PixelFormat
 from vsr.core.errors import InputError
 from vsr.core.hashing import file_sha256
@@ -28,6 +30,10 @@ class Source(Protocol):
     @property
     def expected_frames(self) -> int:
         """Number of frames that will come if the source is whole."""
+        ...
+
+    def expected_times(self) -> np.ndarray:
+        """Timestamps of those frames, int64 (N,), rising, in the source's time base."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from vsr.core.hashing import file_sha256
 from vsr.models.registry import resolve_model
 from vsr.run.fingerprint import setting_differences
 from vsr.run.journal import tidy
-from vsr.run.manifest import FORMAT, Manifest
+from vsr.run.manifest import FORMAT, Manifest, backend_name, detector_entry
 from vsr.run.output import manifest_path
 from vsr.run.recipe import Recipe
 from vsr.run.record import read_record
@@ -23,8 +23,9 @@ _KEYS = {"source": dict, "outputs": list, "recipe": dict, "model": dict, "frames
 def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
     """The manifest of ``out``, where the same run would give it again; else None.
 
-    The same are the source's hash, the weights' and every setting, and every output lies there
-    with its recorded hash. Files are read only where all else agrees.
+    The same are the source's hash, the model's and the detector's weights, Keras' backend and
+    every setting, and every output lies there with its recorded hash. Large files are read only
+    where all else agrees.
     """
     path = manifest_path(out)
     if not (os.path.isfile(path) and os.path.exists(source)):  # false too where a name can't be
@@ -38,6 +39,8 @@ def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
             (manifest.command, manifest.faces_from) == ("run", "detector")
             and manifest.model.get("name") == spec.name
             and manifest.model.get("sha256") == spec.weights_sha256
+            and manifest.detector == detector_entry(recipe.detect)
+            and manifest.versions.get("backend") == backend_name()
             and not setting_differences(manifest.recipe, recipe.to_dict())
             and bool(manifest.outputs)
             and all(_whole(path.parent, entry) for entry in manifest.outputs)

@@ -14,11 +14,12 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = []
     if before.get("source") != now["source"]:
         found.append("another input (its SHA-256 differs)")
-    old, new = before.get("model", {}), now["model"]
-    if old.get("name") != new["name"]:
-        found.append(f"model {old.get('name')} (now {new['name']})")
-    elif old.get("sha256") != new["sha256"]:
-        found.append(f"other weights of {new['name']}")
+    for kind in ("model", "detector"):
+        old, new = before.get(kind, {}), now[kind]
+        if old.get("name") != new["name"]:
+            found.append(f"{kind} {old.get('name')} (now {new['name']})")
+        elif old.get("sha256") != new["sha256"]:
+            found.append(f"other weights of {new['name']}")
     found += setting_differences(before.get("recipe", {}), now["recipe"])
     for name in sorted({*before.get("versions", {}), *now["versions"]}):
         was, is_ = before.get("versions", {}).get(name), now["versions"].get(name)

@@ -26,12 +26,13 @@ from vsr.core.errors import DataError, OutputError
 from vsr.core.hashing import file_sha256
 from vsr.core.names import hidden_beside
 from vsr.core.types import CropOutcome, FrameCrops
+from vsr.core.video import VideoInfo
 from vsr.faces.detections import DetectionRecord
-from vsr.media.codecs import encoder_name
+from vsr.media.codecs import choose_format, encoder_name
 from vsr.media.segments import Part, sync_folder
 from vsr.models.registry import resolve_model
 from vsr.run.fingerprint import differences
-from vsr.run.manifest import versions
+from vsr.run.manifest import detector_entry, versions
 from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
 
@@ -151,7 +152,7 @@ class Journal:
         """the finished parts, in order"""
         self._earlier: list[FinishedPart] = []
         try:
-            if not restart and (folder / _HEADER).exists():
+            if not restart and self._holds_parts():
                 self._check(header)
                 self._earlier = self._read()
             self.parts = [d.part for d in self._earlier]
@@ -231,8 +232,13 @@ class Journal:
         """Keep the journal only where it holds finished parts."""
         with contextlib.suppress(FileNotFoundError):
             # an interrupt may come between the line and our own knowledge of it
-            if (self.folder / _PARTS).stat().st_size == 0:
+            if not self._holds_parts():
                 self.remove()
+
+    def _holds_parts(self) -> bool:
+        """Whether there is something to go on with: not where a run was lost at once."""
+        book, header = self.folder / _PARTS, self.folder / _HEADER
+        return header.exists() and book.exists() and book.stat().st_size > 0
 
     def _check(self, header: Mapping[str, Any]) -> None:
         path = self.folder / _HEADER
@@ -284,8 +290,9 @@ class Journal:
         _empty(self.folder, keep=keep)
 
 
-def header_of(recipe: Recipe, source_sha256: str) -> dict[str, Any]:
-    """What a run is recognised by."""
+def header_of(recipe: Recipe, info: VideoInfo, source_sha256: str) -> dict[str, Any]:
+    """What a run is recognised by. info: of the source."""
+    encode = dataclasses.replace(recipe.encode, pix_fmt=choose_format(info, recipe.encode).name)
     spec = resolve_model(recipe.upscale.model, recipe.upscale.scale)
     programs = {k: v for k, v in versions().items() if k != "python"}
     settings = {k: v for k, v in recipe.to_dict().items() if k != "name"}
@@ -293,9 +300,10 @@ def header_of(recipe: Recipe, source_sha256: str) -> dict[str, Any]:
         "format": FORMAT,
         "source": source_sha256,
         "model": {"name": spec.name, "sha256": spec.weights_sha256},
+        "detector": detector_entry(recipe.detect),
         "recipe": settings,
         # a card that is gone encodes in another way: its parts and the processor's don't join
-        "versions": {"vsr": vsr.__version__, "encoder": encoder_name(recipe.encode), **programs},
+        "versions": {"vsr": vsr.__version__, "encoder": encoder_name(encode), **programs},
     }
 
 

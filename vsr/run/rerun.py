@@ -59,7 +59,8 @@ class RerunReport:
     same: bool
     outputs: tuple[OutputComparison, ...]
     version_changes: tuple[str, ...] = ()
-    """programs and packages that are not of the recorded version"""
+    """programs and packages that are not of the recorded version, a backend or a detector that
+    is another"""
     notices: list[str] = field(default_factory=list)
     kept: str | None = None
     """where the new output was written, None where it was only compared"""
@@ -111,7 +112,7 @@ def rerun(
         manifest=str(path),
         same=whole and all(o.same for o in outputs),
         outputs=outputs,
-        version_changes=_version_changes(values["versions"], again),
+        version_changes=_version_changes(values, again),
         notices=notices,
         kept=str(out) if out is not None else None,
     )
@@ -196,10 +197,17 @@ def _decoded(path: Path):
         raise DataError(f"{error}; the comparison cannot be made") from None
 
 
-def _version_changes(before: dict[str, str], again: Manifest) -> tuple[str, ...]:
-    now = again.versions
-    return tuple(
+def _version_changes(values: dict[str, Any], again: Manifest) -> tuple[str, ...]:
+    before, now = values["versions"], again.versions
+    changes = [
         f"{name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
-    )
+    ]
+    old, new = values.get("detector"), again.detector
+    if isinstance(old, dict) and old != new:  # older manifests don't tell
+        same_name = old.get("name") == new["name"]
+        what = "weights of detector" if same_name else "detector"
+        was, is_ = ((d.get("sha256") if same_name else d.get("name")) for d in (old, new))
+        changes.append(f"{what} {was} -> {is_}")
+    return tuple(changes)

@@ -66,7 +66,7 @@ def restore(
         if not journal or find is not None or recipe.output != "frame":
             return _restore(info, out, recipe, find, upscaler, progress)
         sha256 = source_hash(source)
-        header = header_of(recipe, sha256)
+        header = header_of(recipe, info, sha256)
         kept = Journal(folder, out, header, recipe.encode.part_frames, restart=restart)
         try:
             manifest = _restore(info, out, recipe, find, upscaler, progress, kept, sha256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from vsr.core.hashing import file_sha256
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.types import YuvPicture
 from vsr.core.video import VideoInfo
+from vsr.media.codecs import card_notices
 from vsr.media.convert import from_rgb
 from vsr.media.decode import DecodeConfig, VideoReader
 from vsr.media.encode import VideoWriter
@@ -100,6 +101,7 @@ def assemble(
             progress(Progress("assembling", place + 1, len(export.frames), len(values["faces"])))
         result = writer.close(end_s=values["video"].get("broken_at_s"))
     settings = recipe.to_dict()
+    cfg = replace(recipe.encode, pix_fmt=export.format.name)
     edited = len(export.edited)
     changes = [f"{edited} of {len(export.frames)} pictures were edited"] if edited else []
     return Manifest(
@@ -122,7 +124,7 @@ def assemble(
         faces_from=values.get("faces_from", "detector"),
         command="assemble",
         broken_at_s=values["video"].get("broken_at_s"),
-        notices=[*values["notices"], *changes, *result.notices],
+        notices=[*values["notices"], *changes, *result.notices, *card_notices(cfg)],
     ).write(out)
 
 

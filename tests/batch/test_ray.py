@@ -143,7 +143,7 @@ def test_workers_out_of_memory_are_told(short, tmp_path):
 
 def test_a_dead_worker_is_replaced_while_the_others_are_busy(cluster, short, tmp_path):
     """With one job waiting and one worker at work, there is room for a second worker."""
-    slow = [("upscale", "model", "bicubic"), ("encode", "preset", "veryslow")]
+    slow = [("upscale", "model", "bicubic"), ("encode", "preset", "medium")]
     killed: list[float] = []
     both = False
 

@@ -192,7 +192,7 @@ def test_parts_of_other_programs_are_made_again(data, tmp_path):
 
     job = next(j for j in jobs_for(data, tmp_path, 8) if j.name == "P1E_S3_C2")
     programs = programs_of(recipe_of(job))
-    assert {"vsr", "ffmpeg", "encoder", "tensorflow"} <= programs.keys()
+    assert {"vsr", "ffmpeg", "detector", "encoder", "tensorflow"} <= programs.keys()
     first, second, *_ = part_jobs(job, "make", programs)
     other = part_jobs(job, "make", {**programs, "ffmpeg": "0.1"})[1]
     runner = Runner()

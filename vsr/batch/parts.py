@@ -18,7 +18,7 @@ from vsr.batch.journal import check
 from vsr.batch.plan import recipe_of
 from vsr.batch.storage import STATE, Storage
 from vsr.media.codecs import encoder_name
-from vsr.run.manifest import versions
+from vsr.run.manifest import detector_entry, versions
 from vsr.run.recipe import Recipe
 
 RunJobs = Callable[[Sequence[Job]], Generator[Row, None, None]]
@@ -133,9 +133,11 @@ def in_steps(jobs: Sequence[Job], storage: Storage, run: RunJobs) -> Generator[R
 
 
 def programs_of(recipe: Recipe) -> dict[str, str]:
-    """What has a say in a part and is not among the settings: encoder, vsr, ffmpeg, libraries."""
+    """What has a say in a part and is not among the settings: detector, encoder and versions."""
     found = {k: v for k, v in versions().items() if k != "python"}
-    return {"vsr": vsr.__version__, "encoder": encoder_name(recipe.encode), **found}
+    detector = " ".join(detector_entry(recipe.detect).values()).strip()
+    encoder = encoder_name(recipe.encode)
+    return {"vsr": vsr.__version__, "detector": detector, "encoder": encoder, **found}
 
 
 def _length(job: Job) -> int:

@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--feature-faces", type=int, default=250)
     parser.add_argument("--measures", default=",".join(MEASURES))
+    parser.add_argument("--reduction", choices=("bicubic", "area"), help="at x4 area by default")
     parser.add_argument("--speed", action="store_true", help="faces/s instead of quality")
     parser.add_argument("--json", type=Path, help="also write the comparison here")
     options = parser.parse_args()
@@ -95,6 +96,7 @@ def main() -> None:
         return
     cfg = CompareConfig(
         scale=scale,
+        reduction=options.reduction,
         measures=tuple(options.measures.split(",")),
         limit=options.limit,
         feature_faces=options.feature_faces,

@@ -27,6 +27,11 @@ def test_later_overrides_win_and_the_rest_inherits():
     assert recipe.encode == load_recipe("restore").encode
 
 
+@pytest.mark.parametrize("rate", ["10", "29.97", "30000/1001", "source"])
+def test_a_rate_may_be_a_number(rate):
+    assert load_recipe("restore", [parse_set(f"decode.fps={rate}")]).decode.fps == rate
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -57,7 +57,11 @@ _hints = functools.cache(typing.get_type_hints)
 
 
 def _coerce(value: Any, hint: Any, where: str) -> Any:
-    """Check a TOML value against a type hint; ints become floats, strings become paths."""
+    """Check a TOML value against a type hint.
+
+    Whole numbers become floats, strings become paths; where text is wanted that may say a
+    number ("decode.fps=10"), the number's text is taken.
+    """
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if type(None) in args and (value is None or value == "none"):
@@ -89,6 +93,8 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
             return float(value)
         except OverflowError:
             raise UsageError(f"{where}: got {str(value)[:20]}…, wanted a number") from None
+    if hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
     if isinstance(hint, type) and isinstance(value, hint):
         if isinstance(value, bool) and hint is not bool:
             raise UsageError(f"{where}: got {value!r}, wanted {_name(hint)}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from vsr.core.progress import Progress
 from vsr.models.generator import GeneratorConfig, build_generator
 from vsr.train.loop import CHECKPOINT, rate_at, train
 from vsr.train.recipe import OptimiserConfig
+from vsr.train.validate import make_validation
 
 CHILD = """
 import json, sys
@@ -285,6 +287,27 @@ def test_another_recipe_in_the_same_folder_is_refused(tiny, dataset, tmp_path) -
     train(tiny(), dataset, tmp_path / "run")
     with pytest.raises(UsageError, match=r"\[generator\] differs"):
         train(tiny(generator={"filters": 12}), dataset, tmp_path / "run")
+
+
+def test_extra_pictures_that_cannot_be_read_are_told(tiny, dataset, tmp_path) -> None:
+    extra = tmp_path / "extra"
+    shutil.copytree(dataset / "train" / "hr", extra)
+    (extra / "broken.png").write_bytes(b"x")
+    lines: list[str] = []
+    recipe = tiny(data={"extra": [str(extra)]}, loop={"steps": 1})
+    result = train(recipe, dataset, tmp_path / "run", report=lines.append)
+    assert lines[0].startswith("left out: 1 pictures that cannot be read")
+    assert lines[0].endswith("broken.png")
+    spec = json.loads((result.export / "srresnet-x2.json").read_text())
+    assert spec["training"]["data"].startswith("24 training pictures of faces")
+    assert spec["terms"].endswith(", extra, whose terms are not stated")
+
+
+def test_faces_without_detail_have_a_finite_gain() -> None:
+    flat = np.full((2, 48, 48, 3), 90, np.uint8)
+    faces = make_validation(flat, 2, "bicubic")
+    figures = faces.measure(lambda lr: lr.repeat(2, 1).repeat(2, 2))
+    assert (faces.bicubic, figures["psnr"], figures["gain"]) == (100, 100, 0)
 
 
 def test_an_unwritable_run_folder_is_one_line(tiny, dataset: Path, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 LPIPS-like, not LPIPS (Zhang et al., CVPR 2018): there the features are VGG's trained for
 ImageNet and weighted by fitted heads. Here they are those of VGG16-HED (VGG16 fine-tuned for
 edges), unweighted, because these weights come with a package and need no download.
+
+Features, layers and formula are those of the content loss in ``pipelines/train-gan.toml``: the
+distance flatters models that were trained with it. HaarPSI is the witness that was not.
 """
 
 from __future__ import annotations

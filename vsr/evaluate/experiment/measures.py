@@ -45,7 +45,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("consistency", "fidelity", "consistency", "levels", "lower", _BOTH,
             "mean absolute difference of the result, reduced again, to the LR picture"),
     Measure("perceptual", "perceptual", "perceptual", "", "lower", _FACE,
-            "distance of VGG16-HED features (LPIPS-like, not LPIPS)"),
+            "distance of VGG16-HED features (LPIPS-like, not LPIPS), which srgan is trained on"),
     Measure("identity", "identity", "identity", "", "lower", _FACE,
             "distance of dlib's face descriptors to the truth; one person under 0.6"),
     Measure("identity_from_lr", "identity", "identity, from LR", "", None, _FACE,

@@ -77,7 +77,8 @@ def build_report(
 
 def read_document(target: Path, source: Path | None, progress: ProgressHook) -> Document:
     """The document of what lies at ``target``, whatever kind it is."""
-    if not target.exists():
+    # face videos may be called after a file that is not there itself
+    if not target.exists() and not manifest_path(target).is_file():
         raise InputError(f"{target}: no such file or folder; give the output of a vsr command")
     record = _record(target)
     return _reader(record)(record, source, progress)

@@ -16,7 +16,7 @@ from vsr.media.binary import ffmpeg_exe
 from vsr.media.decode import DecodeConfig
 from vsr.media.images import list_images, read_image, write_image
 from vsr.media.nut import NutMuxer
-from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster
+from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster, rate_of
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_bad_rates_are_refused_with_the_remedy(text):
 MS = Fraction(1, 1000)
 
 
-@pytest.mark.parametrize("rate", [Fraction(24000, 1001), 25, Fraction(30000, 1001), 30])
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), 25, Fraction(30000, 1001), 30, 120])
 def test_milliseconds_lose_no_frame_of_a_slow_source(rate):
     pts = np.array([round(k / rate * 1000) for k in range(3000)])
-    assert keep_on_grid(pts, MS, Fraction(30)).all()
+    assert keep_on_grid(pts, MS, Fraction(max(rate, 30))).all()
 
 
 @pytest.mark.parametrize(("rate", "kept"), [(60, 300), (50, 300), (120, 300), (240, 300)])
@@ -62,11 +62,27 @@ def test_fast_sources_come_out_at_the_grid(rate, kept):
     assert abs(int(keep.sum()) - kept) <= 1
 
 
+def test_a_slow_source_with_pauses_keeps_every_frame():
+    pts = np.concatenate([np.arange(30), np.arange(500, 530)]) * 3003
+    assert keep_on_grid(pts, Fraction(1, 90_000), Fraction(30)).all()
+
+
+def test_the_rate_is_that_between_the_gaps():
+    pts = np.concatenate([np.arange(60), np.arange(6000, 6060), [2**60]])
+    assert rate_of(pts, Fraction(1, 60)) == 60
+    assert rate_of(pts[:1], MS) is None
+    assert rate_of(np.zeros(3, np.int64), MS) is None
+
+
 def test_a_gap_keeps_its_edges_once():
     pts = np.concatenate([np.arange(60), np.arange(600, 660)])  # 60 fps, nine seconds missing
     keep = keep_on_grid(np.sort(np.concatenate([pts, pts[:1] + 1])), Fraction(1, 60), Fraction(5))
     assert keep[0]
-    assert keep_on_grid(pts, Fraction(1, 60), Fraction(30)).all(), "the average is below 30"
+    wanted = [k % 2 == 0 or k == 59 for k in pts]
+    keep = keep_on_grid(pts, Fraction(1, 60), Fraction(30))
+    assert keep.tolist() == wanted, "pauses do not make 60 fps slow"
+    far = keep_on_grid(np.append(pts, 2**61), Fraction(1, 60), Fraction(30))
+    assert far.tolist() == [*wanted[:-1], True, True], "however far, in no memory"
 
 
 @pytest.mark.parametrize("twice", [33, 34])
@@ -85,7 +101,9 @@ def test_each_grid_point_gets_its_nearest_frame(steps, start, fps):
     pts = np.cumsum([start, *steps])
     keep = keep_on_grid(pts, MS, Fraction(fps))
     span = int(pts[-1] - pts[0])
-    if len(pts) - 1 <= (fps + 0.5) * span / 1000:
+    median = float(np.median(np.diff(pts)))
+    near = [k for k in steps if abs(k - median) <= 1] or [median]
+    if Fraction(sum(near)) / len(near) * (fps + Fraction(1, 2)) >= 1000:
         assert keep.all()
         return
     assert keep[0]

@@ -20,7 +20,7 @@ from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.hwaccel import DEVICE, HwAccel, can_decode, check_hwaccel
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess, describe_exit, was_killed
-from vsr.media.timeline import average_rate, first_tick, keep_on_grid, parse_fps, raster
+from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster, rate_of
 
 _PTS, _RGB, _CANVAS = 0, 1, 2
 SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
@@ -138,12 +138,11 @@ class VideoReader:
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Average rate of the frames handed out (the source's own rate where all are kept)."""
-        kept = self._scan.pts[self._keep]
-        span = (int(kept[-1]) - int(kept[0])) * self.info.time_base
-        if not self._thinned or span <= 0:
+        """Rate of the frames handed out between their gaps (the source's where all are kept)."""
+        if not self._thinned:
             return self.info.frame_rate
-        return average_rate(len(kept), span)
+        kept = self._scan.pts[self._keep]
+        return rate_of(kept, self.info.time_base) or self.info.frame_rate
 
     def number_of(self, frame: Frame) -> int:
         """The place of a frame among all that the grid keeps, also where a window cuts."""

@@ -21,7 +21,7 @@ from vsr.core.video import VideoInfo
 from vsr.media.convert import from_rgb
 from vsr.media.decode import DecodeConfig, DecodeReport
 from vsr.media.images import list_images, read_image
-from vsr.media.timeline import average_rate, first_tick, keep_on_grid, parse_fps
+from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, rate_of
 
 CONTAINER = "image2"
 """`VideoInfo.container` of a folder: ffmpeg's name for a series of pictures"""
@@ -131,11 +131,10 @@ class FolderReader:
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Average rate of the frames handed out (the folder's own where all are kept)."""
-        if not self._thinned or len(self._pictures) < 2:
+        """Rate of the frames handed out between gaps (the folder's own where all are kept)."""
+        if not self._thinned:
             return self.info.frame_rate
-        span = (self._pictures[-1][0] - self._pictures[0][0]) * self.info.time_base
-        return average_rate(len(self._pictures), span)
+        return rate_of(self.expected_times(), self.info.time_base) or self.info.frame_rate
 
     def number_of(self, frame: Frame) -> int:
         """The number in the file name of a frame, as annotations use it."""

@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
-import numpy as np
 
 from vsr.core.color import MATRIX_TAGS, ColorSpec, Matrix, usual_matrix
 from vsr.core.errors import InputError
@@ -21,7 +20,7 @@ from vsr.media.limits import MAX_PIXELS, MAX_STREAMS, SAFE_INPUT, safe_input_wor
 from vsr.media.losses import lost_data
 from vsr.media.packets import PacketScan, packet_times, scan_packets
 from vsr.media.process import run_ffmpeg
-from vsr.media.timeline import average_rate
+from vsr.media.timeline import rate_of
 
 __all__ = ["packet_times", "probe"]
 
@@ -260,22 +259,9 @@ def _color(path: Path, first: FirstFrame, rotation_deg: int) -> ColorSpec:
     )
 
 
-_GAP = 50
-"""a step so many times the usual one is a gap in the film, not its rate"""
-
-
 def _frame_rate(nominal: Fraction | None, scan: PacketScan) -> Fraction | None:
-    """The nominal rate where the timestamps agree with it, else their average.
-
-    Gaps do not count: after one damaged timestamp far away, each frame would seem to last long,
-    and a Matroska file that is told so is cut too early where the source breaks off.
-    """
-    steps = np.diff(scan.pts)
-    steps = steps[steps <= _GAP * np.median(steps)] if len(steps) else steps
-    count, span = len(steps), int(steps.sum()) * scan.time_base
-    if count < 1 or span <= 0:
+    """The nominal rate where the timestamps agree with it, else theirs between the gaps."""
+    found = rate_of(scan.pts, scan.time_base)
+    if found is None or (nominal is not None and abs(nominal / found - 1) < Fraction(1, 50)):
         return nominal
-    average = count / span
-    if nominal is not None and abs(nominal / average - 1) < Fraction(1, 50):
-        return nominal
-    return average_rate(count + 1, span)
+    return found

@@ -41,12 +41,37 @@ def parse_fps(text: str) -> Fraction | None:
     return ntsc if "." in word and abs(ntsc - rate) < Fraction(1, 100) else rate
 
 
-def average_rate(frames: int, span_s: Fraction) -> Fraction:
-    """Frames per second of ``frames`` (> 1) pictures, the last ``span_s`` (> 0) after the first.
+_GAP = 50
+"""a step so many times the usual one is a gap in the video, not its rate"""
 
-    A fraction of small numbers; never 0, however far apart damaged timestamps are.
+
+def rate_of(pts: np.ndarray, time_base: Fraction) -> Fraction | None:
+    """Frames per second between the gaps of int64 (N,) sorted timestamps, None where unknown.
+
+    A fraction of small numbers; never 0, however far apart timestamps are. Steps of more than
+    50 times the usual one do not count: after one damaged timestamp far away each frame would
+    seem to last long, and a Matroska file that is told so is cut too early.
     """
-    return ((frames - 1) / span_s).limit_denominator(1001) or Fraction(1, 1001)
+    steps = np.diff(pts)
+    steps = steps[steps <= _GAP * np.median(steps)] if len(steps) else steps
+    span = int(steps.sum()) * time_base
+    if span <= 0:
+        return None
+    return (len(steps) / span).limit_denominator(1001) or Fraction(1, 1001)
+
+
+def usual_step(pts: np.ndarray) -> Fraction | None:
+    """The median step of int64 (N,) sorted timestamps, in their unit; None for a single one.
+
+    The mean of those steps that lie within one tick of the median, since a coarse clock shows
+    a step of 8 1/3 ms as 8 or 9: pauses, however long, have no say.
+    """
+    steps = np.diff(pts)
+    if not len(steps):
+        return None
+    median = np.median(steps)
+    near = steps[np.abs(steps - median) <= 1]
+    return Fraction(int(near.sum()), len(near)) if len(near) else Fraction(float(median))
 
 
 def raster(pts: np.ndarray, keep: np.ndarray) -> tuple[int, int] | None:
@@ -74,26 +99,24 @@ def keep_on_grid(pts: np.ndarray, time_base: Fraction, fps: Fraction) -> np.ndar
 
     pts: int64 (N,), sorted, in ``time_base`` units. Returns bool (N,).
 
-    A stream whose average rate, (frames - 1) / (last - first), is at most ``fps`` + 0.5
-    keeps every frame: timestamps rounded to milliseconds make a 30 fps stream look uneven,
-    and testing each frame against the grid would lose a third of it. A faster stream keeps,
-    for each grid point k / fps after its first frame, the nearest frame, once; of frames at
-    the same time the first.
+    A stream whose usual step is at least 1 / (``fps`` + 0.5) seconds keeps every frame:
+    timestamps rounded to milliseconds make a 30 fps stream look uneven, and testing each frame
+    against the grid would lose a third of it. A faster stream, however many pauses it has,
+    keeps, for each grid point k / fps after its first frame, the nearest frame, once; of
+    frames at the same time the first.
     """
     pts = np.asarray(pts, np.int64)
-    count = len(pts)
-    if count < 2:
-        return np.ones(count, bool)
-    span = int(pts[-1]) - int(pts[0])
-    if span <= 0 or (count - 1) <= (fps + _TOLERANCE_FPS) * span * time_base:
-        return np.ones(count, bool)
-    since = (pts - pts[0]).astype(np.float64)
+    usual = usual_step(pts)
+    span = int(pts[-1]) - int(pts[0]) if len(pts) else 0
+    if usual is None or span <= 0 or usual * time_base * (fps + _TOLERANCE_FPS) >= 1:
+        return np.ones(len(pts), bool)
+    times, first = np.unique(pts, return_index=True)
+    since = (times - times[0]).astype(np.float64)
     step = float(1 / (fps * time_base))  # pts units between two grid points
-    grid = np.arange(int(span * time_base * fps) + 1) * step
-    right = np.clip(np.searchsorted(since, grid), 1, count - 1)
-    left = right - 1
-    # A tie goes to the earlier frame; the margin keeps rounding from deciding it.
-    nearest = np.where(grid - since[left] <= since[right] - grid + step * 1e-9, left, right)
-    keep = np.zeros(count, bool)
-    keep[np.searchsorted(pts, pts[nearest])] = True
+    # The last grid point up to the middle between two frames is the earlier one's, or one of
+    # those before it; the margin keeps rounding from deciding a tie.
+    last = np.floor((since[:-1] + since[1:]) / 2 / step + 1e-9)
+    last = np.concatenate([[-1.0], last, [float(int(span * time_base * fps))]])
+    keep = np.zeros(len(pts), bool)
+    keep[first[np.diff(last) > 0]] = True
     return keep

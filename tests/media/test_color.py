@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 
-from vsr.core.color import PIXEL_FORMATS, rgb_to_yuv
+from vsr.core.color import PIXEL_FORMATS, ColorSpec, rgb_to_yuv
+from vsr.media.binary import ffmpeg_exe
+from vsr.media.codecs import CODECS, EncodeConfig
+from vsr.media.containers import CONTAINERS
 from vsr.media.convert import from_rgb
 from vsr.media.decode import DecodeConfig, VideoReader
 from vsr.media.graph import LANCZOS_FLAGS
+from vsr.media.mux import part_arguments
 from vsr.media.probe import probe
 
 
@@ -189,8 +195,6 @@ def test_from_rgb_agrees_with_ffmpegs_conversion(referee, tmp_path, pix_fmt, siz
     )
     cv2.imwrite(str(tmp_path / "rgb.png"), rgb[..., ::-1])
     format = PIXEL_FORMATS[pix_fmt]
-    from vsr.core.color import ColorSpec
-
     ours = from_rgb(rgb, format, ColorSpec(matrix="bt709"))
     theirs = referee.raw(
         tmp_path / "rgb.png",
@@ -206,8 +210,6 @@ def test_from_rgb_agrees_with_ffmpegs_conversion(referee, tmp_path, pix_fmt, siz
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("size", [(8, 10), (7, 9), (1, 1)])
 def test_from_rgb_is_the_formula_at_the_chroma_sites(size, dtype):
-    from vsr.core.color import ColorSpec
-
     rgb, color = np.random.default_rng(3).random((*size, 3), np.float32), ColorSpec(matrix="bt601")
     if dtype != np.float32:
         rgb = np.rint(rgb * np.iinfo(dtype).max).astype(dtype)
@@ -222,11 +224,72 @@ def test_from_rgb_is_the_formula_at_the_chroma_sites(size, dtype):
 
 
 def test_from_rgb_never_leaves_the_legal_codes():
-    from vsr.core.color import ColorSpec
-
     extremes = np.array([[[0, 0, 0], [255, 255, 255]], [[255, 0, 0], [0, 0, 255]]], np.uint8)
     picture = from_rgb(extremes, PIXEL_FORMATS["yuv444p"], ColorSpec(matrix="bt601"))
     y, _, _ = picture.planes()
     assert (y[0, 0], y[0, 1]) == (16, 235)
     assert picture.buffer.min() >= 1
     assert picture.buffer.max() <= 254
+
+
+@pytest.fixture(scope="module")
+def full_range(tmp_path_factory, referee):
+    """Black to white over the whole scale, tagged as full range, in any pixel format."""
+    folder = tmp_path_factory.mktemp("full")
+
+    def make(pix_fmt: str):
+        path = folder / f"{pix_fmt}.mkv"
+        if not path.exists():
+            referee.ffmpeg(
+                "-f", "lavfi", "-i", "gradients=s=64x48:c0=black:c1=white:nb_colors=2:d=0.4:r=5",
+                "-vf", f"scale=out_range=pc,format={pix_fmt},setparams=range=pc",
+                "-c:v", "libx264", "-crf", "0", path,
+            )  # fmt: skip
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [
+        (suffix, codec, pix_fmt)
+        for suffix, container in CONTAINERS.items()
+        if suffix != ".m4v"  # the same as .mp4
+        for codec in container.codecs
+        for pix_fmt in CODECS[codec].formats
+        if suffix == ".mkv" or pix_fmt in ("yuv420p", "yuv420p10le")  # which holds them all
+    ],
+)
+def test_full_range_stays_full_range(full_range, referee, tmp_path, suffix, codec, pix_fmt):
+    """In every codec, pixel format and container: the same codes as ffmpeg's own resize, tagged."""
+    source, out = full_range(pix_fmt), tmp_path / f"out{suffix}"
+    crf = {} if codec == "ffv1" else {"crf": 4}
+    referee.job(source, out, codec=codec, pix_fmt=pix_fmt, preset="ultrafast", **crf)
+    facts = referee.facts(out)
+    assert facts.range == 2 or facts.pix_fmt.startswith("yuvj"), facts
+    ours = referee.raw(out, pix_fmt)
+    theirs = referee.raw(source, pix_fmt, f"scale=128:96:flags={LANCZOS_FLAGS}")
+    if codec == "ffv1":
+        assert np.array_equal(ours, theirs)
+    unit = 4 if pix_fmt.endswith("le") else 1
+    assert np.abs(ours.astype(int) - theirs).mean() < unit
+    luma = ours[: 128 * 96]
+    assert luma.min() < 8 * unit
+    assert luma.max() > 247 * unit
+
+
+def test_an_encoder_that_would_convert_the_picture_fails_instead(referee, tmp_path):
+    """ffmpeg puts a converter before an encoder that takes another range, without a word."""
+    words = part_arguments(
+        tmp_path / "part.nut",
+        cfg=EncodeConfig(codec="av1"),
+        color=ColorSpec(),
+        pixels=64 * 48,
+    )
+    nut = tmp_path / "in.nut"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=5:d=0.4", "-pix_fmt", "yuv444p"]
+    referee.ffmpeg(*source, "-c:v", "rawvideo", nut)
+    with nut.open("rb") as pictures:
+        done = subprocess.run([ffmpeg_exe(), *words], stdin=pictures, capture_output=True)
+    assert done.returncode != 0

@@ -39,6 +39,9 @@ class Codec:
     """pixel formats it takes"""
     even_420: bool = True
     """whether subsampled pictures need even sides"""
+    takes_range: bool = True
+    """whether the encoder may be told of full range; ffmpeg's FFV1 claims to know the limited one
+    alone (its stream has no place for it) and would get the picture converted"""
 
 
 CODECS: dict[str, Codec] = {
@@ -46,7 +49,7 @@ CODECS: dict[str, Codec] = {
     "hevc": Codec("libx265", 51),
     "av1": Codec("libsvtav1", 63, ("yuv420p", "yuv420p10le")),
     "vp9": Codec("libvpx-vp9", 63, even_420=False),
-    "ffv1": Codec("ffv1", None, even_420=False),
+    "ffv1": Codec("ffv1", None, even_420=False, takes_range=False),
 }
 
 
@@ -176,12 +179,16 @@ _TRANSFERS = _words(
 _OPTION_NAMES = {"bt470m": "gamma22", "bt470bg": "gamma28"}
 
 
-def tag_filter(color: ColorSpec) -> str | None:
+def tag_filter(color: ColorSpec, cfg: EncodeConfig) -> str | None:
     """The filter that writes the source's colour tags and converts nothing; None: no tags.
 
-    (As output options of an encoder the same tags would make ffmpeg convert the picture.)
+    (As output options of an encoder the same tags would make ffmpeg convert the picture.) The
+    range is left to the container where the encoder has no place for it.
     """
-    given = [f"{name}={value}" for name, value in _tags(color).items()]
+    tags = _tags(color)
+    if not CODECS[cfg.codec].takes_range:
+        tags.pop("range", None)
+    given = [f"{name}={value}" for name, value in tags.items()]
     return "setparams=" + ":".join(given) if given else None
 
 

@@ -44,7 +44,7 @@ def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec, pixels: in
     }
     options |= hdr10_options(options, color)
     limit_lookahead(options, cfg, pixels)
-    if tags := tag_filter(color):
+    if tags := tag_filter(color, cfg):
         options["vf"] = tags
     pictures = ffmpeg.input(
         "pipe:0", format="nut", copyts=None, probesize=32, analyzeduration=0, fpsprobesize=0,
@@ -52,6 +52,8 @@ def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec, pixels: in
     )  # fmt: skip
     output = ffmpeg.output(pictures["v:0"], f"file:{out.absolute()}", **options)
     log = ("-loglevel", "level+warning", "-stats", "-stats_period", "3600")
+    # The pictures come as they are to be encoded: ffmpeg fails rather than convert them unasked.
+    log = (*log, "-noauto_conversion_filters")
     return output.overwrite_output().global_args(*log).get_args()
 
 

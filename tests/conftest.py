@@ -10,6 +10,19 @@ from hypothesis import settings
 settings.register_profile("vsr", deadline=None)
 settings.load_profile("vsr")
 
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real clips, faces and labels; a test that asks for it is marked ``data``.
+
+    Nothing else in the tests looks at VSR_TEST_DATA: what passes must pass without it.
+    """
+    folder = os.environ.get("VSR_TEST_DATA")
+    if not folder:
+        pytest.skip("needs real data: set VSR_TEST_DATA")
+    return Path(folder)
+
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it puts in the background with Ctrl-C ignored, and children inherit
     # that: the tests that press it would wait in vain.

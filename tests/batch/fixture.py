@@ -1,19 +1,19 @@
 """Builds a small ChokePoint: sequences of 800x600 JPEGs in the layouts that are in use.
 
-    VSR_TEST_DATA=DIR python tests/batch/fixture.py OUT [--archives]
+    python tests/batch/fixture.py OUT [--archives] [--labels DIR]
 
-Where VSR_TEST_DATA holds ``chokepoint/groundtruth/*.xml``, each sequence is a stretch cut out of
-a real label file, so that people move as they did; else the script draws paths of its own in
-the same schema. A portrait (astronaut.png of scikit-image: Eileen Collins, photographed by
-NASA, public domain) stands at every labelled pair of eyes, each person in a tint of their own,
-on scikit-image's brick and gravel (CC0). Seeded: the same pictures come out each time.
+The script draws people's paths of its own, in ChokePoint's schema. With ``--labels`` (a folder of
+real label files, ``chokepoint/groundtruth``), each sequence is a stretch cut out of one of them,
+so that people move as they did. A portrait (astronaut.png of scikit-image: Eileen Collins,
+photographed by NASA, public domain) stands at every labelled pair of eyes, each person in a tint
+of their own, on scikit-image's brick and gravel (CC0). Seeded: the same pictures come out each
+time.
 """
 
 from __future__ import annotations
 
 import argparse
 import colorsys
-import os
 import random
 import tarfile
 import zipfile
@@ -72,11 +72,20 @@ PIECES = (
 )  # fmt: skip
 
 
-def build(root: Path, *, names: tuple[str, ...] = (), frames: int | None = None) -> Path:
-    """Make the sequences (or those named, or of at most ``frames`` frames) below ``root``."""
+def build(
+    root: Path,
+    *,
+    names: tuple[str, ...] = (),
+    frames: int | None = None,
+    labels: Path | None = None,
+) -> Path:
+    """Make the sequences (or those named, or of at most ``frames`` frames) below ``root``.
+
+    labels: a folder of real label files to cut the sequences from, else paths are drawn.
+    """
     for piece in PIECES:
         if not names or piece.name in names:
-            _sequence(root, piece, min(frames or piece.frames, piece.frames))
+            _sequence(root, piece, min(frames or piece.frames, piece.frames), labels)
     return root
 
 
@@ -104,8 +113,8 @@ def pack(root: Path, out: Path) -> Path:
 # === labels ===
 
 
-def _sequence(root: Path, piece: Piece, count: int) -> None:
-    frames = _real(piece, count) or _drawn(piece, count)
+def _sequence(root: Path, piece: Piece, count: int, labels: Path | None) -> None:
+    frames = (_real(labels, piece, count) if labels else []) or _drawn(piece, count)
     _lay_over(frames, piece.add)
     folder = root / piece.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,10 +140,9 @@ def _sequence(root: Path, piece: Piece, count: int) -> None:
         path.write_bytes(ET.tostring(tree, encoding="utf-8", xml_declaration=True))
 
 
-def _real(piece: Piece, count: int) -> list[ET.Element]:
-    """A stretch of a real label file with people in it; empty without the data."""
-    data = os.environ.get("VSR_TEST_DATA")
-    path = Path(data or "/nonexistent") / f"chokepoint/groundtruth/{piece.source}.xml"
+def _real(labels: Path, piece: Piece, count: int) -> list[ET.Element]:
+    """A stretch of a real label file with people in it; empty where there is no such file."""
+    path = labels / f"{piece.source}.xml"
     if not path.is_file():
         return []
     frames = [f for f in ET.parse(path).getroot() if int(f.get("number", "0")) >= piece.first]
@@ -281,8 +289,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--archives", action="store_true", help="also OUT-archives")
     parser.add_argument("--frames", type=int, help="at most so many per sequence")
+    parser.add_argument("--labels", type=Path, help="folder of real label files to cut from")
     args = parser.parse_args()
-    print(build(args.out, frames=args.frames))
+    print(build(args.out, frames=args.frames, labels=args.labels))
     if args.archives:
         print(pack(args.out, args.out.with_name(args.out.name + "-archives")))
 

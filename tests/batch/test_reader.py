@@ -353,9 +353,8 @@ def test_links_in_a_circle_end(tmp_path):
     assert [e.path for e in LocalStorage(tmp_path).entries()] == ["P1E_S1_C1/00000000.jpg"]
 
 
-@pytest.mark.skipif(not os.environ.get("VSR_TEST_DATA"), reason="VSR_TEST_DATA is not set")
-def test_real_label_files_are_read_completely():
-    folder = Path(os.environ["VSR_TEST_DATA"]) / "chokepoint/groundtruth"
+def test_real_label_files_are_read_completely(real_data):
+    folder = real_data / "chokepoint/groundtruth"
     for path in sorted(folder.glob("*.xml")):
         annotations = read_annotations(path)
         counts = count_labels(annotations, [f.number for f in annotations.frames])

@@ -1,21 +1,20 @@
 """Builds labelled passages: people walk by again and again, a photograph of them each time.
 
-    VSR_TEST_DATA=DIR python tests/evaluate/passages.py OUT [--persons 250]
+    python tests/evaluate/passages.py OUT [--persons 250] [--data DIR]
 
-Four sequences in ChokePoint's layout, 800x600 JPEGs and XML labels. Where VSR_TEST_DATA holds
-``celeba/`` and ``chokepoint/groundtruth/``, the persons are CelebA's validation identities (no
-model was trained on them), another photograph in every sequence, and eyes lie where, and as far
-apart as, real labels say. The photograph is brought to that size through a blur, a sensor's noise
-and JPEG. Else the persons are distortions of astronaut.png (Eileen Collins, NASA, public domain) on
-places drawn at random: enough for tests, no faces to measure anything on. Seeded: the same
-pictures come out each time.
+Four sequences in ChokePoint's layout, 800x600 JPEGs and XML labels. With ``--data``, a folder that
+holds ``celeba/`` and ``chokepoint/groundtruth/``, the persons are CelebA's validation identities
+(no model was trained on them), another photograph in every sequence, and eyes lie where, and as
+far apart as, real labels say. The photograph is brought to that size through a blur, a sensor's
+noise and JPEG. Else the persons are distortions of astronaut.png (Eileen Collins, NASA, public
+domain) on places drawn at random: enough for tests, no faces to measure anything on. Seeded: the
+same pictures come out each time.
 """
 
 from __future__ import annotations
 
 import argparse
 import colorsys
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -36,13 +35,15 @@ Photo = tuple[np.ndarray, Eyes, tuple[tuple[int, int], tuple[int, int]]]
 """uint8 RGB, its eyes, and the ellipse of the head: centre, half axes"""
 
 
-def build(root: Path, persons: int, empty: int = 10) -> Path:
-    """Make the sequences below ``root``, each with ``empty`` frames without anybody first."""
-    data = Path(os.environ.get("VSR_TEST_DATA", "/nonexistent"))
-    people = list(_celeba(data / "celeba", persons)) or list(_tinted(persons))
+def build(root: Path, persons: int, empty: int = 10, data: Path | None = None) -> Path:
+    """Make the sequences below ``root``, each with ``empty`` frames without anybody first.
+
+    data: real photographs and labels, else both are drawn.
+    """
+    people = list(_celeba(data / "celeba", persons)) if data else list(_tinted(persons))
     for index, name in enumerate(SEQUENCES):
         rng = np.random.default_rng([7, index])
-        places = _real_places(data, name) or _drawn_places(rng)
+        places = (_real_places(data, name) if data else []) or _drawn_places(rng)
         folder = root / name
         folder.mkdir(parents=True)
         labels = ET.Element("dataset", name=name.split(".")[0])
@@ -68,8 +69,6 @@ def build(root: Path, persons: int, empty: int = 10) -> Path:
 
 def _celeba(folder: Path, count: int) -> Iterator[list[Photo]]:
     """Validation identities with a photograph for each sequence."""
-    if not (folder / "identity_CelebA.txt").is_file():
-        return
     parts = dict(line.split() for line in (folder / "list_eval_partition.txt").open())
     photos: dict[str, list[str]] = {}
     for line in (folder / "identity_CelebA.txt").open():
@@ -170,8 +169,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--persons", type=int, default=250)
+    parser.add_argument("--data", type=Path, help="real photographs and labels")
     args = parser.parse_args()
-    print(build(args.out, args.persons))
+    print(build(args.out, args.persons, data=args.data))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -139,15 +138,12 @@ def upscaled() -> Callable[..., tuple[np.ndarray, YuvPicture]]:
 
 
 @pytest.fixture(scope="session")
-def clip() -> Callable[..., list[np.ndarray]]:
+def clip(real_data: Path) -> Callable[..., list[np.ndarray]]:
     """RGB pictures of a real clip by the beginning of its name."""
-    root = os.environ.get("VSR_TEST_DATA")
-    if not root:
-        pytest.skip("needs the real clips: set VSR_TEST_DATA")
     av = pytest.importorskip("av")
 
     def read(name: str, start: int, count: int) -> list[np.ndarray]:
-        (path,) = (Path(root) / "clips").glob(f"{name}_*")
+        (path,) = (real_data / "clips").glob(f"{name}_*")
         pictures: list[np.ndarray] = []
         with av.open(str(path)) as container:
             for i, frame in enumerate(container.decode(video=0)):

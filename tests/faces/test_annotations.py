@@ -1,8 +1,6 @@
 """ChokePoint labels: every oddity of the real files, hostile XML, and the nine real ones."""
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -143,12 +141,8 @@ def test_each_part_is_a_sequence_of_its_own(tmp_path):
     assert two.labels is not None
 
 
-REAL = Path(os.environ.get("VSR_TEST_DATA", "")) / "chokepoint" / "groundtruth"
-
-
-@pytest.mark.skipif("VSR_TEST_DATA" not in os.environ, reason="VSR_TEST_DATA is not set")
-def test_the_nine_real_files():
-    files = sorted(REAL.glob("*.xml"))
+def test_the_nine_real_files(real_data):
+    files = sorted((real_data / "chokepoint" / "groundtruth").glob("*.xml"))
     assert len(files) == 9
     counts: Counter[str] = Counter()
     for path in files:

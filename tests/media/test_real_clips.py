@@ -10,7 +10,10 @@ import pytest
 _FOLDER = Path(os.environ.get("VSR_TEST_DATA", "nowhere")) / "clips"
 _CLIPS = sorted(_FOLDER.glob("*.mp4")) if _FOLDER.is_dir() else []
 
-pytestmark = pytest.mark.skipif(not _CLIPS, reason="VSR_TEST_DATA names no folder with clips/")
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(not _CLIPS, reason="VSR_TEST_DATA names no folder with clips/"),
+]
 
 
 @pytest.mark.parametrize("path", _CLIPS, ids=lambda p: p.stem)

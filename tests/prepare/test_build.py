@@ -2,13 +2,11 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -278,10 +276,9 @@ def test_read_only_disk_and_mount_point_are_refused(mount, faces):
         prepare("folder", faces, disk, SMALL)
 
 
-@pytest.mark.skipif("VSR_TEST_DATA" not in os.environ, reason="VSR_TEST_DATA is not set")
-def test_real_celeba_validation_protocol(tmp_path):
+def test_real_celeba_validation_protocol(real_data, tmp_path):
     """Real images: HR is the area-reduced centre crop, LR Pillow's bicubic of it."""
-    source = Path(os.environ["VSR_TEST_DATA"]) / "celeba"
+    source = real_data / "celeba"
     result = prepare("celeba", source, tmp_path / "out", PrepareConfig(limit=30))
     assert result.made == 60
     data = open_dataset(tmp_path / "out", scale=2, crop=128)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -217,10 +216,9 @@ def test_chokepoint_without_anything(tmp_path):
         list_chokepoint(tmp_path, CFG)
 
 
-@pytest.mark.skipif("VSR_TEST_DATA" not in os.environ, reason="VSR_TEST_DATA is not set")
-def test_chokepoint_real_labels(tmp_path, face):
+def test_chokepoint_real_labels(real_data, tmp_path, face):
     """The real XML of three sequences over drawn frames at their real numbers."""
-    labels = Path(os.environ["VSR_TEST_DATA"]) / "chokepoint" / "groundtruth"
+    labels = real_data / "chokepoint" / "groundtruth"
     picture = face(1, 800, 600)
     wanted = set()
     for name in ("P1E_S1_C2", "P1E_S3_C2", "P2E_S3_C1.1"):

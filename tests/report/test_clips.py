@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from vsr.evaluate.report.build import build_report
@@ -26,10 +23,8 @@ SECONDS = {
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CLIPS)
-def test_the_page_of_a_real_clip(name, run_sample, tmp_path, show):
-    data = os.environ.get("VSR_TEST_DATA")
-    if not data or not (clip := Path(data) / "clips" / name).is_file():
-        pytest.skip("real clips are not here: name their folder in VSR_TEST_DATA")
+def test_the_page_of_a_real_clip(name, real_data, run_sample, tmp_path, show):
+    clip = real_data / "clips" / name
     out = run_sample(clip, SECONDS.get(name, 0.6), tmp_path, encode__crf=23)
     made = build_report(out, tmp_path / "report.html")
     assert made.document.tracks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -152,11 +151,8 @@ def test_how_the_source_is_recorded(tmp_path: Path, source: str, out: str, want:
     assert recorded_path(tmp_path / source, None) == str(tmp_path / source)
 
 
-def test_a_real_clip(tmp_path: Path) -> None:
-    root = os.environ.get("VSR_TEST_DATA")
-    if not root:
-        pytest.skip("needs the real clips: set VSR_TEST_DATA")
-    (clip,) = (Path(root) / "clips").glob("walk_*")
+def test_a_real_clip(real_data: Path, tmp_path: Path) -> None:
+    (clip,) = (real_data / "clips").glob("walk_*")
     values = json.loads(
         _run(
             str(clip),

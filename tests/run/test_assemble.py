@@ -35,7 +35,7 @@ def _planes(path):
         for frame in container.decode(video=0):
             planes = []
             for plane, part in zip(frame.planes, frame.format.components, strict=True):
-                rows = np.frombuffer(plane, np.uint16 if part.bits > 8 else np.uint8)
+                rows = np.frombuffer(bytes(plane), np.uint16 if part.bits > 8 else np.uint8)
                 planes.append(rows.reshape(plane.height, -1)[:, : plane.width].ravel())
             pictures[frame.pts] = np.concatenate(planes)
     return pictures

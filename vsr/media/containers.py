@@ -77,6 +77,8 @@ class StreamPlan:
     action: Literal["copy", "convert", "drop"]
     codec: str = "copy"
     """ffmpeg encoder name, or "copy" """
+    warm_up: bool = False
+    """whether its first packet gives no sound and is put to 0, before which files cannot begin"""
 
 
 def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan], list[str]]:

@@ -34,11 +34,9 @@ from vsr.media.nut import NutMuxer, read_time_base
 from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess
 from vsr.media.segments import Part, PartEncoder, failure, joined, sync_folder
+from vsr.media.shift import choose_shift
 
 __all__ = ["CONTAINERS", "EncodeConfig", "EncodeResult", "Part", "VideoWriter", "choose_format"]
-
-_FAR_START_S = 600
-"""an mp4 would show hours of nothing before a broadcast recording's first frame"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,10 @@ class VideoWriter:
         titles = read_titles(info) if with_streams else {}
         self._free_titles = self._container.is_mov and has_foreign_titles(titles)
         self._comment = "; ".join(filter(None, (titles.get("comment"), tag))) if tag else None
-        self._shift_s = self._choose_shift()
+        self._shift_s, self._plans, moved = choose_shift(
+            info, self._container, self._plans, start_s
+        )
+        self._notices += moved
         self._shift = round(self._shift_s / info.time_base)
         self._rate = frame_rate or info.frame_rate
         self._nut = NutMuxer(
@@ -275,28 +276,6 @@ class VideoWriter:
                 f"{self._cfg.codec} in {format.name} needs even sides, got {width}x{height}; "
                 "choose yuv444p, or crop the source by one pixel"
             )
-
-    def _choose_shift(self) -> Fraction:
-        """Seconds taken off every timestamp, so that the output can hold them."""
-        start_s = self._window[0]
-        if start_s is not None:
-            return Fraction(str(start_s))
-        start = (self._info.start_pts or 0) * self._info.time_base
-        if start < 0:
-            whole = Fraction(start.numerator // start.denominator)
-            self._notices.append(
-                f"the source starts at {float(start):.3f} s; everything was moved by "
-                f"{float(-whole):g} s, since files start at 0 or later"
-            )
-            return whole
-        if self._container.is_mov and start > _FAR_START_S:
-            whole = Fraction(start.numerator // start.denominator)
-            self._notices.append(
-                f"the source's clock starts at {float(start):.1f} s; everything was moved by "
-                f"{float(-whole):g} s, or players would show nothing for so long"
-            )
-            return whole
-        return Fraction(0)
 
     def _claim(self) -> None:
         """Make the temporary file: a folder that can't be written to is found out now."""

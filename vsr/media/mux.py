@@ -200,6 +200,8 @@ def _stream_options(info: VideoInfo, kept: Sequence[StreamPlan]) -> dict[str, ob
     for number, plan in enumerate(kept, start=1):
         options[f"c:{number}"] = plan.codec
         options[f"map_metadata:s:{number}"] = f"1:s:{plan.stream.index}"
+        if plan.warm_up:
+            options[f"bsf:{number}"] = "setts=pts=if(N\\,PTS\\,0):dts=if(N\\,DTS\\,0)"
         if plan.stream.attached_picture:
             options[f"disposition:{number}"] = "attached_pic"
     return options

@@ -32,6 +32,28 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockJump:
+    """A place where a source's clock jumps back."""
+
+    at_s: float
+    """where what follows stands now, seconds on the one timeline"""
+    back_s: float
+    """how far the clock went back, seconds"""
+    moved_s: float
+    """what is added to the source's own times from there on, seconds"""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How the times of a source whose clock does not run through become one timeline."""
+
+    jumps: tuple[ClockJump, ...]
+    moves: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+    """for each stream that is moved: its index, and (number of a packet of it, ticks of its time
+    base that are added to all times from this packet on)"""
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """The header facts of a video file. Sizes are those of the upright, decoded picture."""
 
@@ -69,3 +91,5 @@ class VideoInfo:
     """whether its frames are two fields each, which decoding makes one full picture of"""
     lost: tuple[str, ...] = ()
     """what the pictures carry beside themselves and no encoder here can write, in words"""
+    clock: Clock | None = None
+    """None where the source's own times are one timeline; all times here are on that"""

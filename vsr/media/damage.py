@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 _CUT_SHORT = re.compile(r"partial file|ended prematurely|Truncat|Input/output error", re.IGNORECASE)
+_SUSPECT = re.compile(r"corrupt (decoded frame|input packet)")
+"""what a transport stream's missing packets are called, also where two of them were joined"""
 _DAMAGED = re.compile(
-    r"corrupt decoded frame|Error submitting packet to decoder|Decoding error|"
-    r"corrupt input packet|invalid as first byte of an EBML number|"
+    r"Error submitting packet to decoder|Decoding error|"
+    r"invalid as first byte of an EBML number|"
     r"error while decoding MB|concealing \d+|damaged at \d+"
 )
 
@@ -22,9 +24,14 @@ _TALK = re.compile(r"^(\[[^\]]*\] )?\[(info|verbose|debug|trace)\]")
 
 
 class DamageLog:
-    """Watches a decoder's log lines."""
+    """Watches a decoder's log lines.
 
-    def __init__(self) -> None:
+    joins: places where a new stretch of the source begins, each of which looks like a packet
+    that is missing.
+    """
+
+    def __init__(self, joins: int = 0) -> None:
+        self._explained = {"decoded frame": joins, "input packet": joins}
         self.cut_short = False
         """the container says that bytes are missing at its end"""
         self.damaged = 0
@@ -44,7 +51,9 @@ class DamageLog:
             return
         elif _CUT_SHORT.search(text):
             self.cut_short = True
-        elif _DAMAGED.search(text):
+        elif (match := _SUSPECT.search(text)) and self._explained[match.group(1)] > 0:
+            self._explained[match.group(1)] -= 1
+        elif match or _DAMAGED.search(text):
             self.damaged += 1
             if self.first_damage_s is None:
                 self.first_damage_s = self.now_s

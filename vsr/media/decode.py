@@ -14,6 +14,7 @@ from vsr.core.color import PixelFormat
 from vsr.core.errors import DataError, FfmpegError, InputError, UsageError
 from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
+from vsr.media.clock import clock_notices
 from vsr.media.damage import DamageLog, shorter_than_promised
 from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
@@ -99,6 +100,7 @@ class VideoReader:
         self._scale = scale
         self._canvas = canvas
         self._scan = scan_packets(info.path, info.stream_index, info.container)
+        self.report.notices += clock_notices(info)
         cfg = cfg or DecodeConfig()
         self._device = self._choose_device(cfg)
         grid = parse_fps(cfg.fps)
@@ -118,7 +120,7 @@ class VideoReader:
         self._canvas_from = self._canvas_start(first)
         if self._canvas_from is not None and self._canvas_from > times[-1]:
             self._canvas = None  # not one is wanted, and ffmpeg fails where an output stays empty
-        self._damage = DamageLog()
+        self._damage = DamageLog(joins=len(info.clock.jumps) if info.clock else 0)
         self._process: FfmpegProcess | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -187,7 +189,8 @@ class VideoReader:
         return None
 
     def _start(self) -> FfmpegProcess:
-        seek = self._start_s if self.info.container in SEEKABLE else None
+        seekable = self.info.container in SEEKABLE and self.info.clock is None
+        seek = self._start_s if seekable else None
         grid = raster(self._scan.pts, self._keep) if self._scan.complete else None
 
         def build(fds: Sequence[int]) -> list[str]:

@@ -17,6 +17,7 @@ from vsr.core.color import MATRIX_TAGS, Matrix, PixelFormat
 from vsr.core.video import VideoInfo
 from vsr.media.formats import is_rgb
 from vsr.media.limits import SAFE_INPUT
+from vsr.media.packets import move_options
 
 _SCALE_NAMES: dict[Matrix, str] = {"bt601": "bt601", "bt709": "bt709", "bt2020": "bt2020"}
 
@@ -54,6 +55,7 @@ def decode_arguments(
     it falls back on the processor by itself.
     """
     options: dict[str, object] = {"copyts": None, **SAFE_INPUT}
+    options |= move_options(info, info.stream_index)
     if seek_s is not None:
         # ffmpeg's own cut after seeking counts from the file's start a second time when
         # timestamps are kept; from the keyframe before on, the reader drops by timestamp.

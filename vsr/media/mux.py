@@ -17,6 +17,7 @@ from vsr.media.containers import Container, StreamPlan
 from vsr.media.hdr import hdr10_options
 from vsr.media.limits import SAFE_INPUT
 from vsr.media.lookahead import limit_lookahead
+from vsr.media.packets import move_options
 from vsr.media.timeline import first_tick
 
 _NO_STREAM = "99999?"
@@ -116,6 +117,8 @@ def join_arguments(
         # Copied sound begins at the keyframe before the window; muxers would move everything
         # on to make room for it.
         options["copypriorss"] = 0
+        if info.clock is not None:
+            options["ss"] = 0  # by the times that were moved, instead of a seek in the source
     if window[1] is not None:
         end = first_tick(window[1], info.time_base) * info.time_base - shift_s
         end_s = end if end_s is None else min(end, end_s)
@@ -126,8 +129,8 @@ def join_arguments(
         duration = _end_on_time(info, rate, shift_s, part_base)
     options |= _packet_times(duration, late_decoding)
     if plans is not None:
-        source = _source(info, window, shift_s)
         kept = [p for p in plans if p.action != "drop"]
+        source = _source(info, window, shift_s, [p.stream.index for p in kept])
         streams += [source[str(p.stream.index)] for p in kept] or [source[_NO_STREAM]]
         options |= _stream_options(info, kept)
     target = f"file:{out.absolute()}"
@@ -180,10 +183,16 @@ def _packet_times(duration: str | None, late_decoding: bool) -> dict[str, str]:
     return {"bsf:v:0": f"setts=pts=PTS:dts={dts}:duration={duration or 'DURATION'}"}
 
 
-def _source(info: VideoInfo, window: tuple[float | None, float | None], shift_s: Fraction) -> Any:
-    options: dict[str, object] = dict(SAFE_INPUT)
+def _source(
+    info: VideoInfo,
+    window: tuple[float | None, float | None],
+    shift_s: Fraction,
+    kept: Sequence[int],
+) -> Any:
+    """The source as an input, of which the streams ``kept`` are taken."""
+    options: dict[str, object] = {**SAFE_INPUT, **move_options(info, *kept)}
     start_s = window[0]
-    if start_s is not None:
+    if start_s is not None and info.clock is None:
         options |= {"seek_timestamp": 1, "ss": f"{start_s:.6f}"}
     if shift_s:
         options["itsoffset"] = f"{float(-shift_s):.6f}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,11 +14,15 @@ import ffmpeg
 import numpy as np
 
 from vsr.core.errors import InputError
-from vsr.core.video import VideoInfo
-from vsr.media.limits import SAFE_INPUT
+from vsr.core.video import Clock, VideoInfo
+from vsr.media.clock import WRAPS, Track, one_clock, runs_through
+from vsr.media.limits import SAFE_INPUT, safe_input_words
 from vsr.media.process import run_ffmpeg
 
 _NO_PTS = -(2**63)
+_RAISED = 1 << 50
+"""added to every time, so that it stays above the packet's number"""
+_MISSING = 1 << 49
 _DISCARD = 4  # AV_PKT_FLAG_DISCARD: before an edit list's start, decoded but never shown
 
 UNTIMED_CONTAINERS = frozenset(
@@ -41,6 +46,8 @@ class PacketScan:
     timed: bool
     """False where the container holds no presentation times: ``pts`` is then a timeline of
     constant rate, to be given to the decoded frames in turn"""
+    clock: Clock | None = None
+    """how the packets' own times became those here; None: they are the same"""
 
 
 def packet_times(info: VideoInfo) -> np.ndarray:
@@ -70,22 +77,32 @@ def _scan(path: Path, stream_index: int, container: str, _size: int, _mtime: int
             f"{path}: no picture could be read from its video stream "
             f"(ffmpeg, exit code {code}: {process.last_words()}); it is damaged or empty"
         )
-    return collected.result(container)
+    return collected.result(path, stream_index, container)
 
 
 def _arguments(path: Path, stream_index: int, fds: Sequence[int]) -> list[str]:
-    source = ffmpeg.input(f"file:{path.absolute()}", copyts=None, **SAFE_INPUT)
+    """The stream twice, its packets' numbers as decoding times: ffmpeg would else change times
+    that run backwards."""
+    source = ffmpeg.input(f"file:{path.absolute()}", copyts=None, **SAFE_INPUT)[str(stream_index)]
+    known = f"between({{0}}\\,-{_MISSING}\\,{_MISSING})"
+    raised = f"setts=dts=N:duration=DURATION:pts=if({known}\\,{{0}}+{_RAISED}\\,{_MISSING})"
+    filters = {"bsf:v:0": raised.format("PTS"), "bsf:v:1": raised.format("DTS")}
     out = ffmpeg.output(
-        source[str(stream_index)], f"pipe:{fds[0]}", format="framecrc", codec="copy", copytb=1
+        source, source, f"pipe:{fds[0]}", format="framecrc", codec="copy", copytb=1, **filters
     )
     return out.global_args("-loglevel", "level+error").get_args()
 
 
 class _Lines:
-    """Collects framecrc output: ``stream, dts, pts, duration, size, crc[, F=flags …]``."""
+    """Collects framecrc output: ``copy, number, time, duration, size, crc[, F=flags …]``.
+
+    The first copy of a packet has its presentation time, the second its decoding time.
+    """
 
     def __init__(self) -> None:
         self.dts, self.pts, self.duration = array("q"), array("q"), array("q")
+        self.hidden = array("b")
+        """1 where an edit list hides the picture"""
         self.time_base = Fraction(1)
         self._rest = b""
 
@@ -100,20 +117,37 @@ class _Lines:
             fields = line.split(b",", 7)
             if len(fields) < 6:
                 continue
-            flags = fields[6].strip() if len(fields) > 6 else b""
-            if flags.startswith(b"F=") and int(flags[2:], 16) & _DISCARD:
+            time = int(fields[2])
+            time = _NO_PTS if time == _MISSING else time - _RAISED
+            if fields[0] != b"0":
+                self.dts.append(time)
                 continue
-            self.dts.append(int(fields[1]))
-            self.pts.append(int(fields[2]))
+            flags = fields[6].strip() if len(fields) > 6 else b""
+            hidden = flags.startswith(b"F=") and int(flags[2:], 16) & _DISCARD
+            self.pts.append(time)
             self.duration.append(int(fields[3]))
+            self.hidden.append(1 if hidden else 0)
 
-    def result(self, container: str) -> PacketScan:
-        """The scan, with missing presentation times filled in."""
+    def result(self, path: Path, stream_index: int, container: str) -> PacketScan:
+        """The scan, on one timeline, with missing presentation times filled in."""
+        count = len(self.dts)
         dts = np.frombuffer(self.dts, np.int64)
-        pts = np.frombuffer(self.pts, np.int64)
-        duration = np.frombuffer(self.duration, np.int64)
+        pts = np.frombuffer(self.pts, np.int64)[:count]
+        duration = np.frombuffer(self.duration, np.int64)[:count]
+        seen = np.frombuffer(self.hidden, np.int8)[:count] == 0
+        clock = None
         missing = pts == _NO_PTS
         timed = not (container in UNTIMED_CONTAINERS and missing.any())
+        timing = np.where(dts == _NO_PTS, pts, dts)
+        known = timing != _NO_PTS
+        if timed and not runs_through(timing[known], WRAPS.get(container)):
+            clock = _clock(path, stream_index, container, count)
+        if clock is not None:
+            move = _move_of(clock, stream_index, count)
+            dts, pts = (np.where(t == _NO_PTS, t, t + move) for t in (dts, pts))
+        dts, pts, duration, missing = dts[seen], pts[seen], duration[seen], missing[seen]
+        if not len(pts):
+            raise InputError(f"{path}: its edit list hides every picture; convert it first")
         if not timed:
             pts = _constant_rate(dts, int(np.median(duration)), keep_gaps=container == "avi")
         elif missing.any():
@@ -125,7 +159,110 @@ class _Lines:
             time_base=self.time_base,
             complete=not missing.any(),
             timed=timed,
+            clock=clock,
         )
+
+
+_PACKET = re.compile(
+    r"demuxer\+ffmpeg -> ist_index:0:(\d+) .*?pkt_pts:(-?\d+|NOPTS) .*?pkt_dts:(-?\d+|NOPTS) "
+    r".*?duration:(-?\d+)"
+)
+
+
+class _Demuxed:
+    """Collects every packet of every stream, in the order of the file."""
+
+    def __init__(self) -> None:
+        self.streams: dict[int, tuple[array[int], array[int], array[int]]] = {}
+        """stream -> its packets' presentation and decoding times, and durations"""
+        self.order = array("i")
+        self.time_bases: list[Fraction] = []
+        self._head = b""
+
+    def line(self, text: str) -> None:
+        """Take a line of ffmpeg's log."""
+        if (match := _PACKET.search(text)) is None:
+            return
+        index, pts, dts, duration = match.groups()
+        columns = self.streams.setdefault(int(index), (array("q"), array("q"), array("q")))
+        pts, dts = (_NO_PTS if t == "NOPTS" else int(t) for t in (pts, dts))
+        either = dts if pts == _NO_PTS else pts
+        for column, value in zip(columns, (either, dts, int(duration)), strict=True):
+            column.append(value)
+        self.order.append(int(index))
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the framecrc output, whose head has the time bases."""
+        if len(self._head) < 1 << 16:
+            self._head += data
+            found = re.findall(rb"^#tb \d+: (\d+)/(\d+)$", self._head, re.MULTILINE)
+            self.time_bases = [Fraction(int(a), int(b)) for a, b in found]
+
+
+def _clock(path: Path, stream_index: int, container: str, count: int) -> Clock | None:
+    """Read all packets of pictures, sound and subtitles in the order of the file."""
+    taken = _Demuxed()
+
+    def build(fds: Sequence[int]) -> list[str]:
+        source = ["-copyts", *safe_input_words(), "-i", f"file:{path.absolute()}"]
+        maps = [f"0:{stream_index}", "0:a?", "0:s?"]
+        out = ["-c", "copy", "-copytb", "1", "-f", "framecrc", f"pipe:{fds[0]}"]
+        words = [w for m in maps for w in ("-map", m)]
+        return ["-debug_ts", *source, *words, *out, "-loglevel", "level+info", "-nostats"]
+
+    run_ffmpeg(build, take=taken.feed, on_line=taken.line)
+    indices = [stream_index, *sorted(i for i in taken.streams if i != stream_index)]
+    if stream_index not in taken.streams or len(taken.time_bases) < len(indices):
+        return None
+    tracks = []
+    for index, time_base in zip(indices, taken.time_bases, strict=False):
+        pts, dts, duration = (np.array(c, np.int64) for c in taken.streams[index])
+        timing = np.where(dts == _NO_PTS, pts, dts)
+        tracks.append(_counted_on(Track(index, timing, pts, duration, time_base)))
+    if len(tracks[0].dts) != count:
+        return None
+    places = {index: number for number, index in enumerate(indices)}
+    return one_clock(tracks, [places[i] for i in taken.order], WRAPS.get(container))
+
+
+def _counted_on(track: Track) -> Track:
+    """The same with the packets that have no time at all at that of the one before."""
+    none = track.dts == _NO_PTS
+    if not none.any():
+        return replace(track, pts=np.where(track.pts == _NO_PTS, track.dts, track.pts))
+    before = np.maximum.accumulate(np.where(none, 0, np.arange(len(none))))
+    dts = track.dts[before]
+    dts[dts == _NO_PTS] = track.dts[~none][0] if not none.all() else 0
+    return replace(track, dts=dts, pts=np.where(track.pts == _NO_PTS, dts, track.pts))
+
+
+def _move_of(clock: Clock, stream_index: int, count: int) -> np.ndarray:
+    """Ticks added to each packet of a stream, int64 (count,)."""
+    move = np.zeros(count, np.int64)
+    for number, ticks in dict(clock.moves).get(stream_index, ()):
+        move[number:] = ticks
+    return move
+
+
+def move_options(info: VideoInfo, *streams: int) -> dict[str, str]:
+    """Input options of ffmpeg that bring streams of a source onto its one timeline.
+
+    They count packets from the file's start, so that nothing may seek in it.
+    """
+    options: dict[str, str] = {}
+    for index, moves in info.clock.moves if info.clock else ():
+        if index in streams:
+            terms, before = [], 0
+            for number, ticks in moves:
+                terms.append(f"{ticks - before:+d}*gte(N\\,{number})")
+                before = ticks
+            total = "".join(terms)
+            times = (
+                f"{t}=if(eq({t.upper()}\\,NOPTS)\\,NOPTS\\,{t.upper()}{total})"
+                for t in ("pts", "dts")
+            )
+            options[f"bsf:{index}"] = f"setts={':'.join(times)}"
+    return options
 
 
 def _step(pts: np.ndarray) -> int:

@@ -200,6 +200,7 @@ def _assemble(
         duration_s=float((scan.end_pts - start) * scan.time_base),
         streams=tuple(banner.streams),
         interlaced=first.interlaced,
+        clock=scan.clock,
         lost=lost_data([*banner.notes.get(stream.index, []), *first.side_data]),
     )
 

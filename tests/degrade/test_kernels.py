@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsr.degrade.kernels import dct_matrix, h264_step, motion_kernel, reduction_matrix
+from vsr.degrade.kernels import dct_matrix, disc_kernel, motion_kernel, reduction_matrix
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_motion_sums_to_one_and_has_its_length() -> None:
     np.testing.assert_allclose(motion_kernel(5, np.pi / 2, 9), flat.T, atol=1e-6)
 
 
-def test_qp_follows_the_standard() -> None:
-    assert h264_step(4) == 1.0
-    assert h264_step(34) / h264_step(28) == pytest.approx(2.0)
+def test_a_disc_is_round_and_sums_to_one() -> None:
+    disc = disc_kernel(3.0)
+    assert disc.sum() == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(disc, disc.T, atol=1e-7)
+    np.testing.assert_allclose(disc, disc[::-1], atol=1e-7)
+    assert disc[3, 0] > 0 == disc[0, 0]
+
+
+def test_other_filters_are_refused_where_there_is_no_matrix_for_them() -> None:
+    with pytest.raises(ValueError, match="got 'lanczos', expected 'bicubic' or 'area'"):
+        reduction_matrix(64, 32, "lanczos")

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+from vsr.train.prepare.clipconfig import ClipConfig
+from vsr.train.prepare.clips import prepare_clips
 from vsr.train.recipe import TrainRecipe, load_train_recipe
 
 TINY: dict[str, dict[str, Any]] = {
@@ -45,6 +47,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(root / split / "hr" / f"{index:03}.png"), picture)
             cv2.imwrite(str(root / split / "lr_x2" / f"{index:03}.png"), small)
     return root
+
+
+@pytest.fixture(scope="session")
+def clips(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same pictures as clips of three frames of 48x48, through real encoders."""
+    out = tmp_path_factory.mktemp("clips") / "clips"
+    kinds = {"hr": 48, "frames": 3, "group": 4, "scales": (2,), "val": 0.0, "test": 0.0}
+    prepare_clips(dataset / "train" / "hr", out, ClipConfig(**kinds))
+    return out
 
 
 @pytest.fixture(scope="session")

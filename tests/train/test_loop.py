@@ -75,7 +75,9 @@ def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> No
         )
 
 
-def test_a_killed_run_goes_on_to_bit_equal_weights(tiny, dataset, tmp_path) -> None:
+@pytest.mark.parametrize("kind", ["dataset", "clips"])
+def test_a_killed_run_goes_on_to_bit_equal_weights(kind, request, tiny, tmp_path) -> None:
+    dataset = request.getfixturevalue(kind)
     # the adversarial phase: its state is the pixel phase's and more
     long = tiny(loss={"adversarial": 0.05}, loop={"steps": 40})
     train(long, dataset, tmp_path / "whole")

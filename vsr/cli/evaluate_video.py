@@ -33,7 +33,8 @@ def video(
         int | None, typer.Option(help="2, 4 or 8; that of the first model by default.")
     ] = None,
     degrade: Annotated[
-        str, typer.Option(help="clean: only reduced; surveillance: blur, noise and JPEG too.")
+        str,
+        typer.Option(help="clean, jpeg, codec, surveillance, mjpeg, soft, motion, heavy, tiny."),
     ] = "clean",
     faces: Annotated[
         bool, typer.Option("--faces", help="DIR holds face pictures, each of them one face.")
@@ -92,8 +93,7 @@ def video(
         raise UsageError("--set upscale: use --model, --scale, --precision and --device here")
     if fps is not None:
         kept.append(("decode", "fps", fps))
-    recipe = load_recipe(pipeline, kept)
-    base = degradation(degrade, factor)
+    recipe, base = load_recipe(pipeline, kept), degradation(degrade, factor)
     cfg = ExperimentConfig(
         scale=factor,
         degrade=degrade + (" (changed)" if worse else ""),

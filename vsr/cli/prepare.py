@@ -5,33 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vsr.cli.common import emit_json, note, say, show_progress, state
+from vsr.cli.common import show_progress, state
 from vsr.cli.interrupted import kept_if_interrupted
-
-if TYPE_CHECKING:
-    from vsr.train.prepare.build import PrepareResult
-
-_HELP = """Turn a folder of faces into a data set of LR/HR pairs for training.
-
-* `vsr prepare celeba celeba/ -o celeba-128-64`
-* `vsr prepare chokepoint ChokePoint/ -o choke-64 --hr 64 --scale 2 --scale 4`
-* `vsr prepare folder faces/ -o mine --hr 64 --crop square`
-
-LAYOUT is how the source is laid out:
-
-* `celeba`: img_align_celeba/, list_eval_partition.txt, identity_CelebA.txt
-* `imfdb`: ACTOR/FILM/images/ with annotation files
-* `chokepoint`: frame folders and groundtruth XML, or the released SEQ/PERSON/FRAME.pgm
-* `folder`: any folder of faces; sub-folders name persons, or train, val and test
-
-The data set has train/, val/ and test/, in each hr/ and lr_x2/ with equal file names, no person
-in two of them; CARD.md and dataset.json say what is in it, skipped.csv what is not and why.
-A run that was stopped goes on where it was when the same command is given again.
-"""
+from vsr.cli.prepare_show import HELP, report, report_clips
 
 _SIZES = "Sizes"
 _SPLITS = "Splits"
@@ -41,12 +21,12 @@ _SHOW = "What is shown"
 
 def register(app: typer.Typer) -> None:
     """Add the command to the root application."""
-    app.command("prepare", help=_HELP)(prepare)
+    app.command("prepare", help=HELP)(prepare)
 
 
 def prepare(
     layout: Annotated[
-        str, typer.Argument(metavar="LAYOUT", help="celeba, imfdb, chokepoint or folder.")
+        str, typer.Argument(metavar="LAYOUT", help="celeba, imfdb, chokepoint, folder or clips.")
     ],
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the source.")],
     out: Annotated[
@@ -102,6 +82,15 @@ def prepare(
         float,
         typer.Option(help="chokepoint: square in eye distances.", rich_help_panel=_LAYOUT),
     ] = 4.6,
+    frames: Annotated[
+        int, typer.Option(help="clips: frames of each.", rich_help_panel=_LAYOUT)
+    ] = 6,
+    versions: Annotated[
+        int, typer.Option(help="clips: degraded versions of each.", rich_help_panel=_LAYOUT)
+    ] = 1,
+    group: Annotated[
+        int, typer.Option(help="clips: clips that one encoder codes.", rich_help_panel=_LAYOUT)
+    ] = 32,
     terms: Annotated[str, typer.Option(help="Terms of use, for the card.")] = "",
     jobs: Annotated[int, typer.Option(help="Images at once; 0: one per processor.")] = 0,
     overwrite: Annotated[
@@ -120,6 +109,8 @@ def prepare(
     state.debug = state.debug or debug
     from vsr.core.config import build
     from vsr.train.prepare import build as builder
+    from vsr.train.prepare.clipconfig import ClipConfig
+    from vsr.train.prepare.clips import prepare_clips
     from vsr.train.prepare.config import PrepareConfig
 
     options = {
@@ -138,22 +129,17 @@ def prepare(
         "terms": terms,
         "jobs": jobs,
     }
-    cfg = build(PrepareConfig, options, "vsr prepare")
     rest = {"overwrite": overwrite, "command": shlex.join(["vsr", *sys.argv[1:]])}
+    shown = {"as_json": as_json, "quiet": quiet}
     with kept_if_interrupted(out), show_progress(quiet=quiet or as_json) as progress:
-        result = builder.prepare(layout, source, out, cfg, progress=progress, **rest)
-    _report(result, out, as_json=as_json, quiet=quiet)
-
-
-def _report(result: PrepareResult, out: Path, *, as_json: bool, quiet: bool) -> None:
-    card = result.card
-    for text in card["notices"]:
-        note(text, quiet=quiet)
-    if card["skipped"]["count"]:
-        reasons = ", ".join(f"{r} {n}" for r, n in card["skipped"]["reasons"].items())
-        note(f"skipped {card['skipped']['count']} ({reasons}); see skipped.csv", quiet=quiet)
-    if as_json:
-        emit_json(card)
-    elif not quiet:
-        splits = ", ".join(f"{name} {s['pairs']}" for name, s in card["splits"].items())
-        say(f"{out}: {splits} pairs; {result.made} made now, {result.kept} kept")
+        if layout == "clips":
+            options |= {"frames": frames, "versions": versions, "group": group}
+            cfg = build(ClipConfig, options, "vsr prepare clips")
+            card = prepare_clips(source, out, cfg, progress=progress, **rest)
+        else:
+            cfg = build(PrepareConfig, options, "vsr prepare")
+            result = builder.prepare(layout, source, out, cfg, progress=progress, **rest)
+    if layout == "clips":
+        report_clips(card, out, **shown)
+    else:
+        report(result, out, **shown)

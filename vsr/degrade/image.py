@@ -7,14 +7,22 @@ import numpy as np
 from PIL import Image
 
 from vsr.core.errors import DataError
-from vsr.degrade.kernels import Reduction, dct_matrix, h264_step, motion_kernel
+from vsr.degrade.kernels import Reduction, disc_kernel, motion_kernel
 from vsr.degrade.recipe import Degradation
+
+_FILTERS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 
 
 def degrade_image(
     hr: np.ndarray, scale: int, how: Degradation, rng: np.random.Generator
 ) -> np.ndarray:
-    """Blur, reduce, add noise, compress: the LR picture of an HR one.
+    """Blur, reduce, add noise, sharpen, compress, enlarge: the LR image of an HR one.
+
+    Video encoders (``how.coding``) need a whole clip: `vsr.run.recode` runs them on the result.
 
     Args:
         hr: uint8 RGB ``(H, W, 3)``, H and W multiples of ``scale``.
@@ -25,21 +33,60 @@ def degrade_image(
     Returns:
         uint8 RGB ``(H / scale, W / scale, 3)``.
     """
+    lr = _resample(_blur(hr, how), scale, how)
+    lr = _expose(lr, how, rng)
+    if how.sharpen > 0:
+        soft = cv2.GaussianBlur(lr, (0, 0), 1.0)
+        lr = cv2.addWeighted(lr, 1 + how.sharpen, soft, -how.sharpen, 0)
+    if how.jpeg_quality is not None:
+        lr = jpeg(lr, how.jpeg_quality)
+    if how.shrink > 1:
+        lr = resize_image(lr, hr.shape[1] // scale, hr.shape[0] // scale, how.enlarge)
+    return lr
+
+
+def _blur(hr: np.ndarray, how: Degradation) -> np.ndarray:
+    """The lens and the movement during the exposure; uint8 ``(H, W, 3)`` both ways."""
     if how.blur_sigma > 0:
         hr = cv2.GaussianBlur(hr, (0, 0), how.blur_sigma)
+    if how.defocus_px > 0.5:
+        kernel = disc_kernel(how.defocus_px)
+        hr = cv2.filter2D(hr, -1, kernel, borderType=cv2.BORDER_REPLICATE)
     if how.motion_px > 1:
         size = 2 * int(np.ceil(how.motion_px / 2)) + 1
         kernel = motion_kernel(how.motion_px, how.motion_angle, size)
         hr = cv2.filter2D(hr, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-    lr = reduce_image(hr, scale, how.reduction)
-    if how.noise_sigma > 0:
-        noisy = lr + rng.normal(0.0, how.noise_sigma, lr.shape)
-        lr = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-    if how.jpeg_quality is not None:
-        lr = jpeg(lr, how.jpeg_quality)
-    if how.h264_qp is not None:
-        lr = h264_like(lr, how.h264_qp)
-    return lr
+    return hr
+
+
+def _resample(hr: np.ndarray, scale: int, how: Degradation) -> np.ndarray:
+    """The sensor's size: once or twice resized; uint8 ``(h, w, 3)``."""
+    if how.shrink == 1 and how.via == 1:
+        return reduce_image(hr, scale, how.reduction)
+    height, width = hr.shape[:2]
+
+    def side(length: int, factor: float) -> int:
+        return max(4, round(length / scale / how.shrink * factor))
+
+    if how.via != 1:
+        # area and the like only make sense downwards: enlarging on the way is bilinear
+        first = side(width, how.via), side(height, how.via)
+        down = first[0] <= width and first[1] <= height
+        hr = resize_image(hr, *first, how.reduction if down else "bilinear")
+    last = side(width, 1.0), side(height, 1.0)
+    down = last[0] <= hr.shape[1] and last[1] <= hr.shape[0]
+    return resize_image(hr, *last, how.reduction if down else "bilinear")
+
+
+def _expose(lr: np.ndarray, how: Degradation, rng: np.random.Generator) -> np.ndarray:
+    """Photon and read noise; uint8 ``(h, w, 3)`` both ways."""
+    if how.noise_sigma == 0 and how.shot_noise == 0:
+        return lr
+    sigma: np.ndarray | float = how.noise_sigma
+    if how.shot_noise > 0:
+        sigma = np.sqrt(sigma**2 + how.shot_noise * lr.astype(np.float64))
+    noisy = lr + rng.normal(0.0, 1.0, lr.shape) * sigma
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
 def reduce_image(hr: np.ndarray, scale: int, kind: Reduction) -> np.ndarray:
@@ -47,7 +94,7 @@ def reduce_image(hr: np.ndarray, scale: int, kind: Reduction) -> np.ndarray:
 
     Args:
         hr: uint8 RGB ``(H, W, 3)``, H and W multiples of ``scale``.
-        kind: "bicubic" is PIL's, "area" OpenCV's INTER_AREA.
+        kind: "area" is OpenCV's INTER_AREA, the others are PIL's.
 
     Raises:
         DataError: the size is no multiple of the scale.
@@ -66,7 +113,7 @@ def resize_image(picture: np.ndarray, width: int, height: int, kind: Reduction) 
         return picture
     if kind == "area":
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+    resized = Image.fromarray(picture).resize((width, height), _FILTERS[kind])
     return np.asarray(resized)
 
 
@@ -85,32 +132,3 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     if decoded is None:
         raise DataError("JPEG decoder refused what the encoder wrote; reinstall OpenCV")
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-
-
-def h264_like(picture: np.ndarray, qp: float) -> np.ndarray:
-    """uint8 RGB with the losses of an H.264 intra picture, without an encoder.
-
-    4:2:0 chroma, 4x4 transform with one flat step and H.264's intra dead zone (rounding
-    offset 1/3). Prediction and deblocking are left out: it is a training augmentation.
-    """
-    height, width = picture.shape[:2]
-    padded = np.pad(picture, ((0, -height % 8), (0, -width % 8), (0, 0)), mode="edge")
-    ycc = cv2.cvtColor(padded, cv2.COLOR_RGB2YCrCb).astype(np.float32)
-    step = float(h264_step(qp))
-    luma = _code(ycc[..., :1], step)
-    half = (ycc.shape[1] // 2, ycc.shape[0] // 2)
-    chroma = _code(cv2.resize(ycc[..., 1:], half, interpolation=cv2.INTER_AREA), step)
-    chroma = cv2.resize(chroma, (ycc.shape[1], ycc.shape[0]), interpolation=cv2.INTER_LINEAR)
-    coded = np.clip(np.rint(np.concatenate([luma, chroma], axis=-1)), 0, 255).astype(np.uint8)
-    return cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB)[:height, :width]
-
-
-def _code(plane: np.ndarray, step: float) -> np.ndarray:
-    """Transform, quantise with a dead zone, and back; float32 ``(H, W, C)``, sides of 4n."""
-    height, width, channels = plane.shape
-    transform = dct_matrix(4)
-    blocks = plane.reshape(height // 4, 4, width // 4, 4, channels)
-    coefficients = np.einsum("ui,aibjc,vj->aubvc", transform, blocks, transform, optimize=True)
-    levels = np.sign(coefficients) * np.floor(np.abs(coefficients) / step + 1 / 3)
-    blocks = np.einsum("ui,aubvc,vj->aibjc", transform, levels * step, transform, optimize=True)
-    return blocks.reshape(height, width, channels)

@@ -9,9 +9,9 @@ import numpy as np
 
 from vsr.core.cubic import cubic
 
-Reduction = Literal["bicubic", "area"]
-"""How a picture is made smaller: PIL's BICUBIC (a = -0.5, antialiased) or the mean of the area
-each pixel covers (OpenCV's INTER_AREA)."""
+Reduction = Literal["bicubic", "area", "bilinear", "lanczos"]
+"""How an image is resized: PIL's BICUBIC (a = -0.5), BILINEAR or LANCZOS (three lobes), each
+antialiased, or the mean of the area each pixel covers (OpenCV's INTER_AREA)."""
 
 JPEG_LUMA = np.array(
     [
@@ -33,11 +33,6 @@ JPEG_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47
 """Chrominance table at quality 50, the same annex."""
 
 
-def h264_step(qp: np.ndarray | float) -> np.ndarray:
-    """Quantiser step of H.264 for a QP of 0..51, 8-bit levels: it doubles every six (QP 4: 1)."""
-    return 2.0 ** ((np.asarray(qp, np.float64) - 4.0) / 6.0)
-
-
 @lru_cache(maxsize=4)
 def dct_matrix(size: int = 8) -> np.ndarray:
     """Orthonormal DCT-II, float32 ``(size, size)``: coefficients = D @ block @ D.T."""
@@ -53,7 +48,10 @@ def reduction_matrix(size_in: int, size_out: int, kind: Reduction) -> np.ndarray
 
     "bicubic" follows PIL: the kernel is stretched by the ratio and renormalised where it
     leaves the picture. "area" follows INTER_AREA: the overlap of each source pixel.
+    ValueError for the other kinds, which only the CPU path has.
     """
+    if kind not in ("bicubic", "area"):
+        raise ValueError(f"reduction: got '{kind}', expected 'bicubic' or 'area' here")
     if size_out < 1 or size_out > size_in:
         raise ValueError(f"reduction: got {size_in} -> {size_out} px, wanted a size from 1 to it")
     ratio = size_in / size_out
@@ -77,4 +75,15 @@ def motion_kernel(length: float, angle: float, size: int) -> np.ndarray:
     along = x * np.cos(angle) + y * np.sin(angle)
     across = -x * np.sin(angle) + y * np.cos(angle)
     kernel = np.clip(1 - np.abs(across), 0, 1) * np.clip(length / 2 + 0.5 - np.abs(along), 0, 1)
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def disc_kernel(radius: float) -> np.ndarray:
+    """Normalised disc, float32 ``(n, n)``, n odd: what a point becomes out of focus.
+
+    radius: pixels; the rim is antialiased over one pixel.
+    """
+    half = int(np.ceil(radius))
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
     return (kernel / kernel.sum()).astype(np.float32)

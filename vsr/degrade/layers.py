@@ -122,14 +122,14 @@ def _jpeg_anywhere(x: Any, factor: Any, draw: Any) -> Any:
     """
     place = ops.cast(ops.floor(draw * 256.0), "int32")
     for axis, offset in ((1, place // 16), (2, place % 16)):
-        x = _shifted(x, axis, -offset, x.shape[axis] + 16)
+        x = shifted(x, axis, -offset, x.shape[axis] + 16)
     x = jpeg_batch(x, factor)
     for axis, offset in ((1, place // 16), (2, place % 16)):
-        x = _shifted(x, axis, offset, x.shape[axis] - 16)
+        x = shifted(x, axis, offset, x.shape[axis] - 16)
     return x
 
 
-def _shifted(x: Any, axis: int, start: Any, size: int) -> Any:
+def shifted(x: Any, axis: int, start: Any, size: int) -> Any:
     """``size`` rows or columns of each picture from its own ``start`` on, borders repeated."""
     index = ops.reshape(start, (-1, 1)) + ops.arange(size, dtype="int32")
     index = ops.clip(index, 0, x.shape[axis] - 1)

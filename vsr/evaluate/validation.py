@@ -19,7 +19,8 @@ from vsr.core.errors import DataError, InputError
 from vsr.core.geometry import Window
 from vsr.degrade.image import degrade_image, resize_image
 from vsr.degrade.kernels import Reduction
-from vsr.degrade.recipe import SURVEILLANCE, Degradation
+from vsr.degrade.presets import JPEG
+from vsr.degrade.recipe import Degradation
 from vsr.media.images import IMAGE_SUFFIXES, read_image
 
 Condition = Literal["clean", "degraded"]
@@ -47,7 +48,7 @@ class Protocol:
         """Only the reduction, or blur 0.8, noise 6/255 and JPEG 50 as well."""
         if condition == "clean":
             return Degradation(reduction=self.reduction)
-        return replace(SURVEILLANCE, reduction=self.reduction)
+        return replace(JPEG, reduction=self.reduction)
 
 
 PROTOCOLS: dict[int, Protocol] = {

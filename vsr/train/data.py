@@ -18,8 +18,10 @@ from vsr.degrade.image import degrade_image, resize_image
 from vsr.degrade.recipe import DegradeConfig
 from vsr.run.flow import Flow
 from vsr.train.backend import place
+from vsr.train.clips import open_clip_source
 from vsr.train.device import DeviceSource
 from vsr.train.faces import FaceSet, load_dataset, load_extra, read_picture
+from vsr.train.prepare.clipset import is_clipset
 from vsr.train.prepare.dataset import PairedDataset, open_dataset
 from vsr.train.recipe import DataConfig, TrainRecipe
 from vsr.train.shown import Shown, reduced_side, shown_of_pairs, shown_of_sets
@@ -44,6 +46,14 @@ class BatchSource(Protocol):
         ...
 
 
+class Batched(Protocol):
+    """A source whose batches are made on the CPU."""
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """LR and HR of a step, uint8 RGB."""
+        ...
+
+
 class MemorySource:
     """uint8 arrays in memory; patches are cut and degraded on the CPU by a thread of its own."""
 
@@ -62,7 +72,7 @@ class MemorySource:
         return np.stack([lr for lr, _ in pairs]), np.stack([hr for _, hr in pairs])
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
-        return _ahead(self, start)
+        return ahead(self, start)
 
     def _patch(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Reduce a picture to some size, degrade it whole, then cut: the JPEG grid and the
@@ -150,7 +160,7 @@ class FileSource:
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         if keras.backend.backend() == "tensorflow":
             return self._tf_batches(start)
-        return _ahead(self, start)
+        return ahead(self, start)
 
     def _tf_batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         import tensorflow as tf
@@ -191,6 +201,8 @@ def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
         DataError: the data set does not hold what the recipe needs.
     """
     data, scale, seed = recipe.data, recipe.generator.scale, recipe.loop.seed
+    if is_clipset(dataset):
+        return open_clip_source(dataset, data, scale, seed)
     if data.source == "files":
         paired = open_dataset(dataset, scale=scale)
         return FileSource(paired, data, seed)
@@ -201,7 +213,7 @@ def open_source(recipe: TrainRecipe, dataset: Path) -> BatchSource:
     return made(sets, scale, data, recipe.degrade, seed)
 
 
-def _ahead(source: MemorySource | FileSource, start: int) -> Generator[tuple[Any, Any]]:
+def ahead(source: Batched, start: int) -> Generator[tuple[Any, Any]]:
     """The source's batches as tensors, made ahead in a thread that ends with its reader."""
 
     def made() -> Iterator[tuple[np.ndarray, np.ndarray]]:

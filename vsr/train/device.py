@@ -22,7 +22,7 @@ ops: Any = keras.ops  # its stubs know tensors of no backend
 class DeviceSource:
     """uint8 arrays on the accelerator; only a few numbers a patch go there in each step.
 
-    The same faces, sizes and degradations as `MemorySource` draws, but for H.264, and each step
+    The same faces, sizes and degradations as `MemorySource` draws, and each step
     holds the same number of patches of ``data.extra``, from one of its folders in turn. A patch
     is cut before it is degraded: filters see its border, not the picture's.
     """
@@ -34,11 +34,6 @@ class DeviceSource:
             raise DataError(
                 f"data.patch_px: got {data.patch_px}, wanted a multiple of 16 with "
                 "data.source = 'device' (JPEG's blocks); correct the recipe"
-            )
-        if degrade.h264_share > 0:
-            raise DataError(
-                f"degrade.h264_share: got {degrade.h264_share}, wanted 0 with data.source = "
-                "'device', which has no H.264; take data.source = 'memory' or leave H.264 out"
             )
         self.pictures = sum(len(s.pixels) for s in sets)
         self.scale, self.data, self.seed = scale, data, seed

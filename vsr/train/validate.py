@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from vsr.degrade.image import degrade_image, enlarge_image, resize_image
 from vsr.degrade.kernels import Reduction
-from vsr.degrade.recipe import SURVEILLANCE, Degradation
+from vsr.degrade.presets import JPEG
+from vsr.degrade.recipe import Degradation
 from vsr.evaluate.metrics import psnr_y, ssim_y
+from vsr.train.prepare.clipset import is_clipset, open_clipset
 from vsr.train.prepare.dataset import open_dataset
 from vsr.train.recipe import TrainRecipe
 
@@ -28,7 +30,7 @@ class ValidationSet:
     clean: np.ndarray
     """uint8 RGB ``(N, H/s, W/s, 3)``"""
     degraded: np.ndarray
-    """the same, by `SURVEILLANCE`"""
+    """the same, by `JPEG`, or as the clips are"""
     bicubic: float
     """PSNR of bicubic enlargement of ``clean``, dB"""
     bicubic_degraded: float
@@ -48,7 +50,10 @@ class ValidationSet:
 
 def open_validation(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
     """The validation split at the recipe's fixed size; None where there is none or none wanted."""
-    scale, prepared = recipe.generator.scale, open_dataset(dataset)
+    scale = recipe.generator.scale
+    if is_clipset(dataset):
+        return _of_clips(recipe, dataset)
+    prepared = open_dataset(dataset)
     if recipe.data.validation == 0 or not prepared.names["val"]:
         return None
     faces = prepared.load_hr("val", recipe.data.validation)
@@ -57,17 +62,33 @@ def open_validation(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
     return make_validation(hr, scale, recipe.data.validation_reduction)
 
 
+def _of_clips(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
+    """The middle frames of the validation clips, as they were degraded and plainly reduced."""
+    scale, limit = recipe.generator.scale, recipe.data.validation
+    clips = open_clipset(dataset, scale=scale, crop=recipe.data.patch_px * scale)
+    shards = clips.shards("val")
+    if limit == 0 or not shards:
+        return None
+    middle = int(clips.card["frames"]) // 2
+    per = max(1, -(-limit // len(shards)))
+    hr = np.concatenate([s.hr[:per, middle] for s in shards])[:limit]
+    degraded = np.concatenate([s.lr[:per, 0, middle] for s in shards])[:limit]
+    reduction, rng = recipe.data.validation_reduction, np.random.default_rng(0)
+    clean = np.stack([degrade_image(h, scale, Degradation(reduction=reduction), rng) for h in hr])
+    return _with_bicubic(hr, clean, degraded)
+
+
 def make_validation(hr: np.ndarray, scale: int, reduction: Reduction) -> ValidationSet:
     """Degrades ``hr`` (uint8 ``(N, H, W, 3)``) with one fixed seed."""
     rng = np.random.default_rng(0)
-    how = Degradation(
-        blur_sigma=SURVEILLANCE.blur_sigma,
-        reduction=reduction,
-        noise_sigma=SURVEILLANCE.noise_sigma,
-        jpeg_quality=SURVEILLANCE.jpeg_quality,
-    )
+    how = replace(JPEG, reduction=reduction)
     clean = np.stack([degrade_image(h, scale, Degradation(reduction=reduction), rng) for h in hr])
     degraded = np.stack([degrade_image(h, scale, how, rng) for h in hr])
+    return _with_bicubic(hr, clean, degraded)
+
+
+def _with_bicubic(hr: np.ndarray, clean: np.ndarray, degraded: np.ndarray) -> ValidationSet:
+    scale = hr.shape[1] // clean.shape[1]
     bicubic = [
         _mean(psnr_y, np.stack([enlarge_image(lr, scale) for lr in lrs]), hr)
         for lrs in (clean, degraded)

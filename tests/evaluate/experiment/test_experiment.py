@@ -14,7 +14,7 @@ import pytest
 from vsr.core.errors import DataError, InputError, MissingDependencyError, UsageError
 from vsr.core.progress import Progress
 from vsr.degrade.image import enlarge_image
-from vsr.degrade.recipe import SURVEILLANCE
+from vsr.degrade.presets import JPEG, PRESETS
 from vsr.evaluate.experiment import experiment
 from vsr.evaluate.experiment.config import ExperimentConfig, degradation
 from vsr.evaluate.experiment.experiment import run_experiment
@@ -117,17 +117,17 @@ def test_outside_its_faces_a_frame_is_plain(folder: Path, recipe: Recipe) -> Non
 
 
 def test_results_are_the_same_every_time(folder: Path, recipe: Recipe) -> None:
-    options = {"degrade": "surveillance", "degradation": SURVEILLANCE}
+    options = {"degrade": "jpeg", "degradation": JPEG}
     one, two = (_run(folder, recipe, **options).to_json() for _ in range(2))
     assert one == two
     assert one != _run(folder, recipe, **options, seed=1).to_json()
 
 
 def test_degradation_makes_it_harder_and_is_recorded(folder: Path, recipe: Recipe) -> None:
-    worse = degradation("surveillance", 2)
+    worse = degradation("jpeg", 2)
     clean, bad = (
         _run(folder, recipe),
-        _run(folder, recipe, degrade="surveillance", degradation=worse),
+        _run(folder, recipe, degrade="jpeg", degradation=worse),
     )
     for measure in ("psnr_y", "ssim_rgb", "haarpsi"):
         a, b = (r.find("bicubic", "face", measure) for r in (clean, bad))
@@ -135,13 +135,44 @@ def test_degradation_makes_it_harder_and_is_recorded(folder: Path, recipe: Recip
         assert b is not None
         assert a.mean > b.mean
     assert bad.settings["degradation"]["noise_sigma"] == 6.0
-    assert bad.settings["degradation"]["name"] == "surveillance"
+    assert bad.settings["degradation"]["name"] == "jpeg"
+
+
+def test_frames_go_through_a_real_encoder(folder: Path, recipe: Recipe) -> None:
+    """The whole clip: later frames are predicted from earlier ones, so that still ones agree."""
+    coded = ExperimentConfig(degradation=degradation("codec", 2))
+    plain = ExperimentConfig()
+    with_codec, without = (list(TruthSource(folder, cfg, recipe.decode)) for cfg in (coded, plain))
+    assert [t.lr.pts for t in with_codec] == [t.lr.pts for t in without]
+    for a, b in zip(with_codec, without, strict=True):
+        np.testing.assert_array_equal(a.rgb, b.rgb)
+        error = a.lr.rgb.astype(float) - b.lr.rgb
+        assert 0.3 < np.abs(error).mean() < 8  # crf 30 costs something, but it is the same frame
+    record = coded.to_dict()["degradation"]
+    assert record["coding"] == {"codec": "x264", "quality": 30, "preset": "medium", "gop": 250}
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_every_preset_has_a_name_for_the_command(folder: Path, recipe: Recipe) -> None:
+    assert {
+        "clean",
+        "jpeg",
+        "codec",
+        "surveillance",
+        "mjpeg",
+        "soft",
+        "motion",
+        "heavy",
+        "tiny",
+    } == set(PRESETS)
+    assert degradation("surveillance", 4).reduction == "area"
+    assert degradation("heavy", 2) == PRESETS["heavy"]
 
 
 def test_noise_depends_on_the_time_and_not_on_where_one_begins(
     folder: Path, recipe: Recipe
 ) -> None:
-    cfg = {"degradation": SURVEILLANCE}
+    cfg = {"degradation": JPEG}
     all_of_it = list(TruthSource(folder, ExperimentConfig(**cfg), recipe.decode))
     part = list(TruthSource(folder, ExperimentConfig(**cfg, start_s=0.1), recipe.decode))
     assert [t.lr.pts for t in part] == [t.lr.pts for t in all_of_it[3:]]

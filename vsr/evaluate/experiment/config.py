@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from vsr.core.config import near, to_table
+from vsr.core.config import near
 from vsr.core.errors import UsageError
-from vsr.degrade.recipe import SURVEILLANCE, Degradation
-
-DEGRADATIONS: dict[str, Degradation] = {"clean": Degradation(), "surveillance": SURVEILLANCE}
-"""Only the reduction; blur, noise and JPEG as well (the fixed ones of model cards)."""
+from vsr.degrade.presets import PRESETS
+from vsr.degrade.recipe import Degradation
 
 Group = Literal["fidelity", "perceptual", "identity", "stability"]
 GROUPS: tuple[Group, ...] = ("fidelity", "perceptual", "identity", "stability")
@@ -22,9 +20,11 @@ def degradation(name: str, scale: int) -> Degradation:
     Raises:
         UsageError: no such name.
     """
-    if name not in DEGRADATIONS:
-        raise UsageError(f"--degrade: unknown '{name}'; {near(name, DEGRADATIONS)}")
-    return replace(DEGRADATIONS[name], reduction="area" if scale == 4 else "bicubic")
+    if name not in PRESETS:
+        raise UsageError(f"--degrade: unknown '{name}'; {near(name, PRESETS)}")
+    if name in ("heavy", "tiny"):
+        return PRESETS[name]
+    return replace(PRESETS[name], reduction="area" if scale == 4 else "bicubic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,6 @@ class ExperimentConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """As in ``metrics.json``."""
-        how = {"name": self.degrade, **to_table(self.degradation)}
+        how = {"name": self.degrade, **asdict(self.degradation)}
         kept = ("scale", "seed", "start_s", "end_s", "max_frames", "feature_every")
         return {**{name: getattr(self, name) for name in kept}, "degradation": how}

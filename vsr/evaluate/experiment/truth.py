@@ -24,6 +24,7 @@ from vsr.media.convert import from_rgb
 from vsr.media.decode import DecodeConfig
 from vsr.media.images import list_images, read_image
 from vsr.models.interpolate import InterpolationUpscaler
+from vsr.run.recode import recode, recoded
 from vsr.run.source import Source, is_folder, open_source, probe_source, source_hash
 
 CANVAS = PIXEL_FORMATS["yuv444p10le"]
@@ -130,8 +131,12 @@ class TruthSource:
             yield from self._faces()
             return
         try:
-            for frame in itertools.islice(self._reader, self.cfg.max_frames or None):
-                yield self._worsen(frame, frame.pts & (2**63 - 1))
+            if self.cfg.degradation.coding is None:
+                for frame in itertools.islice(self._reader, self.cfg.max_frames or None):
+                    hr = self._fitted(frame)
+                    yield self._truth(frame, hr, self._degraded(hr, _key(frame)))
+            else:
+                yield from self._coded(self._reader)
         finally:
             self._reader.close()
             self.notices += self._reader.report.notices
@@ -149,23 +154,51 @@ class TruthSource:
                 self.notices.append(f"{error} (left out)")
                 continue
             frame = Frame(index, index, Fraction(1), rgb)
-            truth = self._worsen(frame, zlib.crc32(path.name.encode()))
+            hr = self._fitted(frame)
+            lr = self._degraded(hr, zlib.crc32(path.name.encode()))
+            if self.cfg.degradation.coding is not None:
+                lr = recode(lr[None], self.cfg.degradation.coding, self.cfg.degradation.second)[0]
+            truth = self._truth(frame, hr, lr)
             width, height = truth.rgb.shape[1], truth.rgb.shape[0]
             self.size = max(self.size[0], width), max(self.size[1], height)
             index += 1
             yield replace(truth, picture=path.name)
 
-    def _worsen(self, frame: Frame, key: int) -> Truth:
-        """Crop to a multiple of the scale, degrade, and lay the plain picture beside it."""
-        scale = self.cfg.scale
+    def _coded(self, reader: Source) -> Iterator[Truth]:
+        """Frames whose LR goes through video encoders: the source is read twice, once for them."""
+        how, most = self.cfg.degradation, self.cfg.max_frames or None
+        first = open_source(
+            probe_source(self.path, self.decode),
+            cfg=self.decode, start_s=self.cfg.start_s, end_s=self.cfg.end_s,
+        )  # fmt: skip
+        try:
+            lr = (
+                self._degraded(self._fitted(frame), _key(frame))
+                for frame in itertools.islice(first, most)
+            )
+            codings = tuple(c for c in (how.coding, how.second) if c is not None)
+            with recoded(lr, codings) as coded:
+                for frame, low in zip(itertools.islice(reader, most), coded, strict=True):
+                    yield self._truth(frame, self._fitted(frame), low)
+        finally:
+            first.close()
+
+    def _fitted(self, frame: Frame) -> np.ndarray:
+        """8-bit RGB, cropped to a multiple of the scale."""
         rgb = frame.rgb if frame.rgb.dtype == np.uint8 else _eight_bit(frame.rgb)
         height, width = self._fit(rgb.shape[0]), self._fit(rgb.shape[1])
-        rgb = np.ascontiguousarray(rgb[:height, :width])
+        return np.ascontiguousarray(rgb[:height, :width])
+
+    def _degraded(self, hr: np.ndarray, key: int) -> np.ndarray:
         rng = np.random.default_rng([self.cfg.seed, key])
-        lr = np.ascontiguousarray(degrade_image(rgb, scale, self.cfg.degradation, rng))
-        plain = InterpolationUpscaler("lanczos", scale)(lr[None])[0]
+        return degrade_image(hr, self.cfg.scale, self.cfg.degradation, rng)
+
+    def _truth(self, frame: Frame, hr: np.ndarray, lr: np.ndarray) -> Truth:
+        """The frame's LR with the plainly enlarged image beside it."""
+        lr = np.ascontiguousarray(lr)
+        plain = InterpolationUpscaler("lanczos", self.cfg.scale)(lr[None])[0]
         low = replace(frame, rgb=lr, canvas=from_rgb(plain, CANVAS, COLOR))
-        return Truth(low, rgb, plain)
+        return Truth(low, hr, plain)
 
     def _fit(self, length: int) -> int:
         return length - length % self.cfg.scale
@@ -176,6 +209,11 @@ def _extent(info: VideoInfo) -> str:
         return ""
     first, last = (float(pts * info.time_base) for pts in (info.start_pts, info.last_pts))
     return f"; its frames go from {first:.2f} to {last:.2f} s"
+
+
+def _key(frame: Frame) -> int:
+    """What a frame's noise depends on, besides the seed."""
+    return frame.pts & (2**63 - 1)
 
 
 def _eight_bit(rgb: np.ndarray) -> np.ndarray:

@@ -103,7 +103,7 @@ class Row:
     labels: int = 0
     """persons labelled in these frames, those with one eye included"""
     plain: int = 0
-    """faces that stayed plainly upscaled: refused by the consistency check or off the picture"""
+    """faces that stayed plainly upscaled: refused by the evidence check or off the picture"""
     skipped: int = 0
     """frames that could not be read or have another size"""
     faces_from: str = ""

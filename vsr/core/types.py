@@ -144,7 +144,8 @@ class FaceCrop:
     outcome: CropOutcome = "pending"
     """"plain" where the super-resolved picture left its evidence and is not pasted"""
     deviation: float | None = None
-    """mean absolute difference of ``sr`` reduced again to ``lr``, in 8-bit grey levels"""
+    """how far ``sr`` contradicts ``lr``: 0 not at all, 1 as far as noise and coding explain
+    (records of older versions: 8-bit grey levels)"""
 
     def __post_init__(self) -> None:
         _check_rgb("FaceCrop.lr", self.lr)
@@ -221,7 +222,7 @@ class Track:
     median_width_px: float
     """median width of the face box in source pixels"""
     plain: int = 0
-    """crops whose super-resolved picture was refused by the consistency check"""
+    """crops whose super-resolved picture was refused by the evidence check"""
     label: str | None = field(default=None)
     narrowest_px: float = 0.0
     """smallest width of the face box in source pixels"""

@@ -120,7 +120,7 @@ class Described:
     descriptors: dict[str, list[np.ndarray]] = field(default_factory=dict)
     """variant to float64 (128,) per sample"""
     refused: dict[str, int] = field(default_factory=dict)
-    """model to faces left plain by the consistency check"""
+    """model to faces left plain by the evidence check"""
     notices: list[str] = field(default_factory=list)
 
     def add(self, sample: Sample, chips: dict[str, np.ndarray], network: EyeAligned) -> None:

@@ -1,8 +1,14 @@
-"""Never worse than Lanczos.
+"""True to the evidence.
 
-A super-resolved face must still be the face that was filmed: reduced again it must give
-its low-resolution pixels back. Where it does not (a hand before the mouth turned into
-a mouth, another colour of skin), the plainly upscaled pixels stay.
+A super-resolved face must still be the face that was filmed. It is taken through what the
+camera did (`vsr.faces.camera`, told from the low-resolution crop alone) and compared with the
+crop. Where no such camera makes the one out of the other (a hand before the mouth turned into
+a mouth, eyes that were shut, another colour of skin) the plainly upscaled pixels stay.
+
+At each pixel the crop must lie between the super-resolved picture seen by the sharpest camera
+that is allowed for, and by the softest; what lies outside of that is summed up over details
+and over areas. The result may in turn be softer than the crop: that invents nothing. Luma is
+compared in detail, colour only coarsely, as encoders keep it.
 """
 
 from __future__ import annotations
@@ -14,17 +20,24 @@ import numpy as np
 
 from vsr.core.errors import DataError
 from vsr.core.types import FaceCrop
-from vsr.faces.mask import Touching
+from vsr.faces.camera import Camera, estimate, planes, soften
+from vsr.faces.mask import Touching, feathered_mask
 
-_BLOCK = 8
-"""low-resolution pixels: side of the patches whose mean colour must be kept; grain and block
-noise, which a generator may well remove, average out within one"""
-_RIM = 1 / 16
-"""part of the side left out on each side: a generator sees the border half blind, and the mask
-does not paste it, but where it is the picture's own"""
 _NONE: Touching = (False, False, False, False)
+_FEATHER = 0.35
+"""as in `PasteConfig`: what is hardly pasted hardly counts"""
+_RIM = 0.15
+"""weight under which nothing counts: a generator sees the border half blind"""
+_LUMA_BAND = 1.0
+"""low-resolution pixels (as all here): Gaussian through which luma is compared; finer detail
+is the grain's and the encoder's"""
+_COLOR_BAND = 2.0
+_SOFTER = 1.2
+"""Gaussian by which a result may be softer than its crop"""
+_FINE, _COARSE, _TINT = 1.5, 3.0, 3.0
+"""Gaussians over which differences are averaged: of details, of areas, of colour"""
 _DRIFT_SIGMA = 4.0
-"""low-resolution pixels: colour that differs over more than this is drift, not detail"""
+"""colour that differs over more than this is drift, not detail"""
 _DRIFT_SEEN = 0.25
 """grey levels below which drift is left alone"""
 
@@ -33,22 +46,26 @@ _DRIFT_SEEN = 0.25
 class Limits:
     """How far a super-resolved face may leave its evidence."""
 
-    max_deviation: float
-    """8-bit grey levels, mean over the crop"""
-    max_local_deviation: float
-    """8-bit grey levels, of the mean colour of any patch of 8x8 low-resolution pixels"""
+    max_contradiction: float
+    """see `Differences.contradiction`"""
     correct_drift: bool
     """take out slow colour differences to the low-resolution pixels"""
 
 
 @dataclass(frozen=True, slots=True)
-class Deviation:
-    """How much of the low-resolution picture a super-resolved one does not give back."""
+class Differences:
+    """What no camera that is allowed for explains: 8-bit levels, the largest in the crop."""
 
-    mean: float
-    """8-bit grey levels: mean absolute difference over pixels and channels"""
-    local: float
-    """8-bit grey levels: largest difference of the mean colour of an 8x8 patch"""
+    fine: float
+    """luma of details"""
+    coarse: float
+    """luma of larger areas"""
+    color: float
+    """Cb and Cr"""
+
+    def contradiction(self, camera: Camera) -> float:
+        """The worst of the three over what the crop's noise and coding explain of it."""
+        return max(self.fine / camera.fine, self.coarse / camera.coarse, self.color / camera.color)
 
 
 def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE) -> FaceCrop:
@@ -60,40 +77,43 @@ def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE)
     """
     if crop.sr is None:
         return replace(crop, outcome="plain")
-    residual = _residual(crop.lr, crop.sr, scale)
-    found = measure(residual, borders)
-    kept = found.mean <= limits.max_deviation and found.local <= limits.max_local_deviation
-    sr = _without_drift(crop.sr, residual) if kept and limits.correct_drift else crop.sr
-    outcome = "super-resolved" if kept else "plain"
-    return replace(crop, sr=sr, outcome=outcome, deviation=found.mean)
+    lr, seen = planes(crop.lr), planes(_reduced(crop.lr, crop.sr, scale))
+    weights = feathered_mask(*lr.shape[:2], _FEATHER, borders)
+    camera = estimate(lr, weights)
+    found = compare(lr, seen, camera.widest, weights).contradiction(camera)
+    kept = found <= limits.max_contradiction
+    sr = crop.sr
+    if kept and limits.correct_drift:
+        sr = _without_drift(crop.lr, sr, scale, camera.blur)
+    return replace(crop, sr=sr, outcome="super-resolved" if kept else "plain", deviation=found)
 
 
-def measure(residual: np.ndarray, borders: Touching = _NONE) -> Deviation:
-    """Sum up a difference of pictures ``(h, w, 3)`` float32 in 8-bit grey levels.
+def contradiction(lr: np.ndarray, sr: np.ndarray, borders: Touching = _NONE) -> float:
+    """How much a super-resolved picture contradicts its evidence.
 
-    borders: the sides on which the rim counts, too.
+    lr: uint8 or uint16 (h, w, 3). sr: the same dtype, a whole number of times as large.
+    0: a camera that is allowed for makes exactly ``lr`` of it. Up to 1: noise and coding as
+    found in ``lr`` explain the difference. Raises `DataError` where the sizes don't fit.
     """
-    height, width = residual.shape[:2]
-    rim = max(1, round(min(height, width) * _RIM))
-    left, top, right, bottom = (0 if touched else rim for touched in borders)
-    inner = residual[top : height - bottom, left : width - right]
-    if min(height, width) <= 4 * rim:
-        inner = residual
-    patches = cv2.blur(inner, (_BLOCK, _BLOCK), borderType=cv2.BORDER_REFLECT)
-    return Deviation(float(np.abs(inner).mean()), float(np.abs(patches).max()))
+    scale = max(1, round(sr.shape[0] / lr.shape[0]))
+    evidence, seen = planes(lr), planes(_reduced(lr, sr, scale))
+    weights = feathered_mask(*lr.shape[:2], _FEATHER, borders)
+    camera = estimate(evidence, weights)
+    return compare(evidence, seen, camera.widest, weights).contradiction(camera)
 
 
-def _residual(lr: np.ndarray, sr: np.ndarray, scale: int) -> np.ndarray:
-    """``lr`` minus ``sr`` reduced: float32 (h, w, 3), 8-bit grey levels."""
-    height, width = lr.shape[:2]
-    if sr.shape[:2] != (height * scale, width * scale) or sr.dtype != lr.dtype:
-        raise DataError(
-            f"crop: got a super-resolved picture {sr.shape[1]}x{sr.shape[0]} {sr.dtype}, "
-            f"wanted {width * scale}x{height * scale} {lr.dtype}; "
-            "use the scale the model was made for"
-        )
-    unit = np.float32(1 if lr.dtype == np.uint8 else 1 / 257)
-    return (lr.astype(np.float32) - reduce(sr, scale)) * unit
+def compare(lr: np.ndarray, sr: np.ndarray, blur: float, weights: np.ndarray) -> Differences:
+    """What cameras of up to a blur don't explain.
+
+    lr, sr: float32 (h, w, 3) as `planes` gives them, both of the crop's size. blur: standard
+    deviation in pixels. weights: float32 (h, w), 0..1.
+    """
+    luma = _outside(lr[..., 0], sr[..., 0], _LUMA_BAND, blur, _SOFTER)
+    color = _outside(lr[..., 1:], sr[..., 1:], _COLOR_BAND, blur, _COLOR_BAND)
+    inner = np.where(weights < _RIM, 0, weights)
+    tint = soften(color * inner[..., None], _TINT)
+    fine, coarse = (soften(luma * inner, s) for s in (_FINE, _COARSE))
+    return Differences(*(float(np.abs(d).max()) for d in (fine, coarse, tint)))
 
 
 def reduce(sr: np.ndarray, scale: int) -> np.ndarray:
@@ -102,12 +122,36 @@ def reduce(sr: np.ndarray, scale: int) -> np.ndarray:
     return cv2.resize(sr.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _without_drift(sr: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """``sr`` plus the slow part of the residual, in ``sr``'s dtype."""
-    drift = cv2.GaussianBlur(residual, (0, 0), _DRIFT_SIGMA, borderType=cv2.BORDER_REFLECT)
+def _outside(lr: np.ndarray, sr: np.ndarray, band: float, blur: float, softer: float) -> np.ndarray:
+    """How far ``lr`` lies above (or, negative, below) what cameras make of ``sr``."""
+    seen = [soften(sr, float(np.hypot(band, blur * share))) for share in (0.0, 0.5, 1.0)]
+    least, most = np.minimum.reduce(seen), np.maximum.reduce(seen)
+    there = soften(lr, band)
+    soft = soften(there, softer)
+    above = np.maximum(np.minimum(there, soft) - most, 0)
+    below = np.maximum(least - np.maximum(there, soft), 0)
+    return above - below
+
+
+def _reduced(lr: np.ndarray, sr: np.ndarray, scale: int) -> np.ndarray:
+    """``sr`` at the size of ``lr``: float32 (h, w, 3), 8-bit levels."""
+    height, width = lr.shape[:2]
+    if sr.shape[:2] != (height * scale, width * scale) or sr.dtype != lr.dtype:
+        raise DataError(
+            f"crop: got a super-resolved picture {sr.shape[1]}x{sr.shape[0]} {sr.dtype}, "
+            f"expected {width * scale}x{height * scale} {lr.dtype}; "
+            "use the scale the model was made for"
+        )
+    return reduce(sr, scale) * np.float32(1 if lr.dtype == np.uint8 else 1 / 257)
+
+
+def _without_drift(lr: np.ndarray, sr: np.ndarray, scale: int, blur: float) -> np.ndarray:
+    """``sr`` with the colours that ``lr`` has over wide areas, in ``sr``'s dtype."""
+    unit, top = (1, 255) if sr.dtype == np.uint8 else (257, 65535)
+    residual = lr.astype(np.float32) / np.float32(unit) - soften(_reduced(lr, sr, scale), blur)
+    drift = soften(residual, _DRIFT_SIGMA)
     if float(np.abs(drift).max()) < _DRIFT_SEEN:
         return sr
-    unit, top = (1, 255) if sr.dtype == np.uint8 else (257, 65535)
     size = (sr.shape[1], sr.shape[0])
     wide = cv2.resize(drift * np.float32(unit), size, interpolation=cv2.INTER_LINEAR)
     wide += sr

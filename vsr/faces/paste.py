@@ -29,29 +29,24 @@ class PasteConfig:
 
     feather: float = 0.35
     """0..1: part of the window's half side over which a face fades into the picture"""
-    max_deviation: float = 6.0
-    """8-bit grey levels by which a super-resolved crop, reduced again, may differ from its
-    low-resolution pixels in the mean; above, the plain pixels stay"""
-    max_local_deviation: float = 12.0
-    """the same for the mean colour of each patch of 8x8 low-resolution pixels"""
+    max_contradiction: float = 1.0
+    """how far a super-resolved crop may leave its evidence: 1 is as far as noise and coding of
+    that crop explain; above, the plain pixels stay"""
     correct_drift: bool = True
     """take out slow colour differences between a super-resolved crop and its source"""
 
     def __post_init__(self) -> None:
-        for name in ("max_deviation", "max_local_deviation"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"paste.{name}: got {getattr(self, name)}, wanted 0 or more")
+        if self.max_contradiction < 0:
+            raise UsageError(
+                f"paste.max_contradiction: got {self.max_contradiction}, expected 0 or more"
+            )
         if not 0.0 <= self.feather <= 1.0:
             raise UsageError(f"paste.feather: got {self.feather}, wanted 0..1")
 
     @property
     def limits(self) -> Limits:
         """What `judge` asks of a crop."""
-        return Limits(
-            max_deviation=self.max_deviation,
-            max_local_deviation=self.max_local_deviation,
-            correct_drift=self.correct_drift,
-        )
+        return Limits(max_contradiction=self.max_contradiction, correct_drift=self.correct_drift)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,9 @@ from vsr.models.spec import ModelSpec
 from vsr.run.recipe import Recipe, override, recipe_from_dict
 from vsr.run.source import source_hash
 
+_RETIRED = frozenset({("paste", "max_deviation"), ("paste", "max_local_deviation")})
+"""(table, key) of recipes in older records: limits of a check that compared reduced pictures"""
+
 
 def read_object(path: Path, what: str) -> dict[str, Any]:
     """A JSON object; raises InputError where unreadable, DataError where it is none."""
@@ -76,7 +79,7 @@ def recorded_recipe(values: Mapping[str, Any], path: Path) -> Recipe:
     model are not known here.
     """
     entry = values["model"]
-    settings = values["recipe"]
+    settings = _without_retired(values["recipe"])
     recipe = recipe_from_dict(settings, path.name, str(settings.get("name", "restore")))
     if recipe.upscale.model == "auto":
         recipe = override(recipe, [("upscale", "model", str(entry.get("name")))])
@@ -88,6 +91,16 @@ def recorded_recipe(values: Mapping[str, Any], path: Path) -> Recipe:
             "install the vsr version or model that was used"
         )
     return recipe
+
+
+def _without_retired(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded recipe without the keys of older versions that nothing reads any more."""
+    return {
+        name: {k: v for k, v in table.items() if (name, k) not in _RETIRED}
+        if isinstance(table, Mapping)
+        else table
+        for name, table in settings.items()
+    }
 
 
 def _spec(name: str, path: Path) -> ModelSpec:

@@ -66,7 +66,6 @@ def judged() -> Callable[..., Judge]:
     def measure(trials: list[Trial], **models: list[np.ndarray]) -> Judge:
         judge = Judge(
             scale=2,
-            reduction="bicubic",
             feather=0.35,
             fidelity=True,
             stability=True,

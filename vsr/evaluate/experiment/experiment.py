@@ -65,7 +65,6 @@ def run_experiment(
     table = by_name(upscalers, cfg.scale)
     judge = Judge(
         scale=cfg.scale,
-        reduction=cfg.degradation.reduction,
         feather=recipe.paste.feather,
         fidelity="fidelity" in groups,
         stability="stability" in groups,

@@ -9,13 +9,12 @@ import numpy as np
 
 from vsr.core.geometry import Box
 from vsr.core.types import FaceCrop
-from vsr.degrade.image import reduce_image
-from vsr.degrade.kernels import Reduction
 from vsr.evaluate.experiment.likeness import IdentityJudge, PerceptualQueue
 from vsr.evaluate.experiment.render import Rendering, Trial
 from vsr.evaluate.experiment.results import FaceRow, FrameRow
 from vsr.evaluate.experiment.stability import WHOLE, Change, Region, find_motion
 from vsr.evaluate.metrics import haarpsi_y, psnr_rgb, psnr_y, ssim_rgb, ssim_y
+from vsr.faces.consistency import contradiction
 from vsr.faces.cuts import CutFinder
 
 _MIN_SIDE = 11
@@ -50,7 +49,6 @@ class Judge:
     """Takes trials in order; ``faces`` and ``frames`` are complete after `finish`."""
 
     scale: int
-    reduction: Reduction
     feather: float
     fidelity: bool
     stability: bool
@@ -71,16 +69,15 @@ class Judge:
         for model, rendering in renderings.items():
             frame = self._frame_row(trial, model)
             self.frames.append(frame)
-            reduced = reduce_image(rendering.rgb, self.scale, self.reduction)
             if self.fidelity:
-                self._fidelity(frame.values, trial, rendering.rgb, reduced)
+                self._fidelity(frame.values, trial, rendering.rgb)
             if temporal:
                 _stability(frame.values, changes, model, WHOLE)
             for index, look in enumerate(looks):
                 row = self._face_row(trial, model, rendering.crops[index])
                 rows[index].append(row)
                 if self.fidelity:
-                    self._fidelity(row.values, trial, rendering.rgb, reduced, look)
+                    self._fidelity(row.values, trial, rendering.rgb, look)
                 if temporal:
                     known = changes if self._was_there(row.track) else {}
                     _stability(row.values, known, model, look.region)
@@ -133,7 +130,6 @@ class Judge:
         values: dict[str, float | None],
         trial: Trial,
         picture: np.ndarray,
-        reduced: np.ndarray,
         look: _Look | None = None,
     ) -> None:
         """PSNR, SSIM, HaarPSI and consistency of the frame, or of one face in it."""
@@ -151,8 +147,7 @@ class Judge:
         large = min(hr.shape[:2]) >= _MIN_SIDE
         for name, metric in metrics.items():
             values[name] = metric(sr, hr) if large else None
-        lr = trial.frame.rgb[lr_region].astype(np.int16)
-        values["consistency"] = float(np.abs(reduced[lr_region] - lr).mean())
+        values["consistency"] = contradiction(trial.frame.rgb[lr_region], sr)
 
     def _changes(self, trial: Trial, renderings: Renderings) -> dict[str | None, Change]:
         """Each model's change since the frame before; None is the truth's. Empty at cuts."""

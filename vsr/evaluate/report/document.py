@@ -40,7 +40,7 @@ class Pair:
     outcome: str | None = None
     """"super-resolved" or "plain"; None where not known"""
     deviation: float | None = None
-    """8-bit grey levels, as in `FaceCrop.deviation`"""
+    """as in `FaceCrop.deviation`, counted in `Document.deviation_unit`"""
     left: str = "Source"
     """what ``before`` is, in a word or two"""
     right: str = "Super-resolved"
@@ -192,7 +192,9 @@ class Document:
     duration: tuple[float, float] = (0.0, 0.0)
     """seconds shown by time axes: start, end"""
     deviation_limit: float | None = None
-    """grey levels from which a face stays plain"""
+    """from which a face stays plain"""
+    deviation_unit: str = "times what the camera explains"
+    """what deviations are counted in; older records: grey levels"""
     width_limits: tuple[tuple[float, str], ...] = ()
     """face widths in pixels that mean something"""
     charts: tuple[Chart, ...] = ()

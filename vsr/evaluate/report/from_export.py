@@ -14,6 +14,7 @@ from vsr.core.progress import Progress, ProgressHook
 from vsr.evaluate.report import trust
 from vsr.evaluate.report.document import Document, Facts, Notice, Overview, Pair, Poor
 from vsr.evaluate.report.parts import (
+    deviation_terms,
     duration,
     model_facts,
     poor_words,
@@ -86,6 +87,7 @@ class _Reader:
             )
             for t in tracks
         )
+        limit, unit = deviation_terms(values["recipe"])
         named = [(f"face {t.track_id}", t) for t in tracks]
         notices = [trust.inferred(spec)] if tracks else []
         notices += trust.size_notices([(n, t.median_width_px) for n, t in named], spec)
@@ -105,14 +107,17 @@ class _Reader:
             overview=overview,
             tracks=parts,
             duration=duration(tracks),
-            deviation_limit=values["recipe"].get("paste", {}).get("max_deviation"),
+            deviation_limit=limit,
+            deviation_unit=unit,
             width_limits=width_limits(spec),
             poor=tuple(
                 Poor(
                     track=str(r["track"]),
                     frame=r["frame"],
                     seconds=r["seconds"],
-                    reason=poor_words(r["deviation"], r["outcome"], r["filled"]),
+                    reason=poor_words(
+                        r["deviation"], r["outcome"], r["filled"], values["recipe"]
+                    ),
                     pair=pairs.get(_key(r)),
                 )
                 for r in poor

@@ -19,6 +19,7 @@ from vsr.evaluate.report.document import (
     Poor,
 )
 from vsr.evaluate.report.parts import (
+    deviation_terms,
     duration,
     model_facts,
     poor_words,
@@ -60,6 +61,7 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
     cutter = Cutter(values, source_path, outputs, progress)
     overview_at = _busiest(tracks)
     pairs, overview = cutter.cut(_choose(shown), overview_at, tracks)
+    limit, unit = deviation_terms(values["recipe"])
     parts = tuple(track_part(t, _own(t, pairs), spec) for t in tracks)
     return Document(
         kind="Assembled video" if values.get("command") == "assemble" else "Restored video",
@@ -69,9 +71,10 @@ def read_run(manifest: Path, source: Path | None, progress: ProgressHook) -> Doc
         overview=overview,
         tracks=parts,
         duration=duration(tracks),
-        deviation_limit=values["recipe"].get("paste", {}).get("max_deviation"),
+        deviation_limit=limit,
+        deviation_unit=unit,
         width_limits=width_limits(spec),
-        poor=tuple(_poor(tracks, pairs)),
+        poor=tuple(_poor(tracks, pairs, values["recipe"])),
         facts=tuple(_facts(values, spec)),
         card=card,
         settings=to_toml({k: v for k, v in values["recipe"].items() if isinstance(v, Mapping)}),
@@ -100,10 +103,12 @@ def _ranked_poor(tracks: list[Track]) -> list[tuple[int, FaceSample]]:
     return sorted(found, key=lambda e: (e[1].outcome == "plain", e[1].deviation or 0), reverse=True)
 
 
-def _poor(tracks: list[Track], pairs: Mapping[tuple[int, int], Pair]) -> list[Poor]:
+def _poor(
+    tracks: list[Track], pairs: Mapping[tuple[int, int], Pair], recipe: Mapping[str, Any]
+) -> list[Poor]:
     rows = []
     for track_id, s in _ranked_poor(tracks)[:_MOST_POOR]:
-        words = poor_words(s.deviation, s.outcome, s.filled)
+        words = poor_words(s.deviation, s.outcome, s.filled, recipe)
         rows.append(Poor(track=str(track_id), frame=s.frame, seconds=s.seconds, reason=words,
                          pair=pairs.get((track_id, s.frame))))  # fmt: skip
     return rows

@@ -108,7 +108,7 @@ def _track_plots(track: TrackPart, document: Document) -> list[plots.Plot]:
         charts.append(
             Chart(
                 title="Distance from the source",
-                unit="grey levels",
+                unit=document.deviation_unit,
                 lines=(Line(name="distance", points=apart),),
                 limits=limits,
                 from_zero=True,

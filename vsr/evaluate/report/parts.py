@@ -67,9 +67,19 @@ def duration(tracks: list[Track]) -> tuple[float, float]:
     return (min(times), max(times)) if times else (0.0, 0.0)
 
 
-def poor_words(deviation: float | None, outcome: str | None, filled: bool) -> str:
+def deviation_terms(recipe: Mapping[str, Any]) -> tuple[float | None, str]:
+    """The deviation from which a face of a record stays plain, and what it is counted in."""
+    paste = recipe.get("paste", {})
+    if "max_contradiction" in paste:
+        return paste["max_contradiction"], "times what the camera explains"
+    return paste.get("max_deviation"), "grey levels from the source"
+
+
+def poor_words(
+    deviation: float | None, outcome: str | None, filled: bool, recipe: Mapping[str, Any]
+) -> str:
     """Why a face is among the worst."""
-    words = f"{number(deviation or 0, 2)} grey levels from the source"
+    words = f"{number(deviation or 0, 2)} {deviation_terms(recipe)[1]}"
     if outcome == "plain":
         words += ", left plain"
     return words + ", filled in" if filled else words

@@ -1,0 +1,136 @@
+"""How well the evidence check tells right from wrong, and where its limits come from.
+
+  python tests/bench/evidence.py rates --clips DIR --list FILE   a line per condition
+  python tests/bench/evidence.py fit --celeba DIR [--write]      vsr/faces/camera_table.py
+
+`rates` films real face clips (FILE: a line "NAME FIRST_FRAME" each) with known cameras and real
+encoders and judges, for four frames of each, pictures that are right (the truth; the truth
+low-passed; half-way to bicubic; a hand that is there) and wrong ones (`evidence_plants`). Of the
+wrong ones those count that change the LR, before noise and coding, by 3 grey levels over 2 % of
+the face. `fit` does the same with CelebA's training stills and cameras drawn around the ten, and
+fits blur and tolerances, by least squares, to what right pictures show.
+Needs `pip install '.[eval]'` (dlib finds the landmarks).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from evidence_cases import Case, cases, clips, stills
+from evidence_footage import CAMERAS
+
+from vsr.faces import camera, consistency
+from vsr.faces.mask import feathered_mask
+
+_TABLE = Path(__file__).parents[2] / "vsr" / "faces" / "camera_table.py"
+_COUNTED = 0.02
+_NO_BORDER = (False, False, False, False)
+
+
+def rates(judged: Iterable[Case]) -> None:
+    """Print, per condition, how many right pictures pass and how many wrong ones are refused."""
+    right: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    wrong: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for case in judged:
+        passed = consistency.contradiction(case.lr, case.sr) <= 1
+        if case.right:
+            right[case.condition][case.kind].append(passed)
+        elif case.changed >= _COUNTED:
+            wrong[case.condition][case.kind].append(not passed)
+    for name in right:
+        print(f"{name:<8} right passed {_share(right[name])} · wrong refused {_share(wrong[name])}")
+
+
+def _share(by_kind: dict[str, list[bool]]) -> str:
+    everything = [v for values in by_kind.values() for v in values]
+    kinds = ", ".join(f"{k} {100 * np.mean(v):.0f}" for k, v in by_kind.items())
+    return f"{100 * np.mean(everything):.1f} % of {len(everything)} ({kinds})"
+
+
+def fit(judged: Iterable[Case], quantile: float) -> str:
+    """The text of the table: blur and tolerances as regressions on what the LR shows."""
+    kept = [c for c in judged if c.right and c.kind not in ("half bicubic", "bicubic")]
+    found = []
+    for case in kept:
+        lr = camera.planes(case.lr)
+        weights = feathered_mask(*lr.shape[:2], 0.35, _NO_BORDER)
+        seen = camera.planes(consistency.reduce(case.sr, case.scale))
+        found.append((lr, seen, weights, camera.features(lr, weights)))
+    shown = np.array([f[3] for f in found])
+    low, high = np.quantile(shown, (0.005, 0.995), axis=0)
+    rows = np.c_[np.ones(len(shown)), np.clip(shown, low, high)]
+    blur = _least_squares(rows, np.array([c.blur for c in kept]))
+    widest = np.clip(1.5 * np.maximum(rows @ blur, 0) + camera.MIN_BLUR, None, camera.MAX_BLUR)
+    seen = [
+        consistency.compare(f[0], f[1], float(w), f[2]) for f, w in zip(found, widest, strict=True)
+    ]
+    levels = np.log(np.array([(d.fine, d.coarse, d.color) for d in seen]) + camera.FLOOR)
+    tolerances = [_least_squares(rows, levels[:, i]) for i in range(3)]
+    above = np.array([levels[:, i] - rows @ tolerances[i] for i in range(3)])
+    limits = np.quantile(above, quantile, axis=1)
+    inside = (above <= limits[:, None]).all(0)
+    print(f"{len(kept)} right pictures, within all three: {100 * inside.mean():.1f} %")
+    return _text(low, high, blur, tolerances, limits)
+
+
+def _least_squares(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Coefficients, slightly damped."""
+    damping = 1e-4 * len(rows) * np.eye(rows.shape[1])
+    damping[0, 0] = 0
+    return np.linalg.solve(rows.T @ rows + damping, rows.T @ values)
+
+
+def _text(low, high, blur, tolerances, limits) -> str:
+    def row(values: np.ndarray) -> str:
+        return "(" + ", ".join(f"{v:.3f}" for v in values) + ")"
+
+    lines = ",\n    ".join(row(t) for t in tolerances)
+    return (
+        '"""Coefficients of `vsr.faces.camera`, written by ``tests/bench/evidence.py fit``."""\n\n'
+        f"LOW = {row(low)}\nHIGH = {row(high)}\n"
+        '"""range of the features in the stills: outside of it nothing was learnt"""\n'
+        f"BLUR = {row(blur)}\n"
+        '"""constant, then one for each feature: low-resolution pixels"""\n'
+        f"TOLERANCES = (\n    {lines},\n)\n"
+        '"""the same for the logarithms of fine, coarse and colour differences, 8-bit levels"""\n'
+        f"LIMITS = {row(limits)}\n"
+        '"""what nearly all right pictures keep within, above that"""\n'
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("do", choices=("rates", "fit"))
+    parser.add_argument("--clips", type=Path)
+    parser.add_argument("--list", type=Path)
+    parser.add_argument("--celeba", type=Path)
+    parser.add_argument("--count", type=int, default=64, help="stills")
+    parser.add_argument("--seed", type=int, default=1, help="of stills and cameras")
+    parser.add_argument("--quantile", type=float, default=0.99)
+    parser.add_argument("--write", action="store_true", help="write the table")
+    parser.add_argument("conditions", nargs="*", help=", ".join(CAMERAS))
+    args = parser.parse_intermixed_args()
+    cv2.setNumThreads(1)
+    conditions = args.conditions or list(CAMERAS)
+    if args.clips:
+        found, wide = clips(args.clips, args.list), False
+    elif args.celeba:
+        found, wide = stills(args.celeba, args.count, np.random.default_rng(args.seed)), True
+    else:
+        parser.error("--clips and --list, or --celeba")
+    judged = cases(found, conditions, wide=wide, seed=args.seed)
+    if args.do == "rates":
+        return rates(judged)
+    text = fit(judged, args.quantile)
+    print(text)
+    if args.write:
+        _TABLE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

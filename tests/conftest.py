@@ -1,14 +1,40 @@
-"""For all tests: Hypothesis without a time limit, and on request a list of what was skipped."""
+"""For all tests: Hypothesis without a time limit, real data, marks, a list of what was skipped."""
 
+from __future__ import annotations
+
+import contextlib
+import importlib
 import os
+import re
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("vsr", deadline=None)
 settings.load_profile("vsr")
+
+TESTS = Path(__file__).parent
+KINDS = ("fast", "network", "process", "data", "gpu")
+"""marks of which every test has at least one; pyproject.toml says what they mean"""
+_FOLDERS = {
+    **dict.fromkeys(("core", "degrade", "faces", "prepare", "test_architecture.py"), "fast"),
+    **dict.fromkeys(("models", "train"), "network"),
+}
+"""kind of a test that says nothing of itself, by folder; elsewhere it is ``process``"""
+_STARTERS = {"vsr", "ffmpeg", "mount", "small_disk", "cluster", "bucket"}
+"""fixtures that start processes"""
+_OWN = re.compile(r"^pytestmark = pytest\.mark\.(network|process|data|gpu)$", re.MULTILINE)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts in the background with Ctrl-C ignored, and children inherit
+    # that: the tests that press it would wait in vain.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +49,124 @@ def real_data() -> Path:
     return Path(folder)
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what it puts in the background with Ctrl-C ignored, and children inherit
-    # that: the tests that press it would wait in vain.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# === the command ===
+
+
+class Ended(NamedTuple):
+    """How a command ended: exit code and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ended]:
+    """``vsr`` in this process, from its entry point on: for calls that are refused.
+
+    An interpreter of its own costs a second, one with TensorFlow seven. What a call does to its
+    process (signals, threads, exit) is for those tests that start one.
+    """
+    entry = importlib.import_module("vsr.cli.app")
+    state = importlib.import_module("vsr.cli.common").state
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    def call(*arguments: object, cwd: Path | None = None) -> Ended:
+        before = signal.getsignal(signal.SIGTERM)
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(entry, "_leave", leave)
+            patch.setattr(sys, "argv", ["vsr", *map(str, arguments)])
+            for name in ("told", "debug"):
+                patch.setattr(state, name, False)
+            if cwd is not None:  # as for `python -m vsr`, whose path begins there
+                patch.chdir(cwd)
+                patch.syspath_prepend(cwd)
+            try:
+                with pytest.raises(SystemExit) as ended:
+                    entry.main()
+            finally:
+                signal.signal(signal.SIGTERM, before)
+        printed = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, printed.out, printed.err)
+
+    return call
+
+
+# === marks ===
+
+
+def _kind(path: Path) -> str:
+    """What a test in this file or folder is by default."""
+    return _FOLDERS.get(path.relative_to(TESTS).parts[0], "process")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Each test gets the marks that follow from its fixtures and its folder."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if "real_data" in fixtures:
+        item.add_marker("data")
+    if _STARTERS & fixtures:
+        item.add_marker("process")
+    if not any(item.get_closest_marker(kind) for kind in KINDS):
+        item.add_marker(_kind(item.path))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``-m fast`` imports no file that holds nothing fast: TensorFlow alone takes 5 seconds."""
+    if config.getoption("markexpr").strip() != "fast" or collection_path == TESTS:
+        return None
+    if collection_path.is_dir():
+        return None if any(map(_may_be_fast, collection_path.rglob("test_*.py"))) else True
+    test = collection_path.name.startswith("test_")
+    return True if test and not _may_be_fast(collection_path) else None
+
+
+def _may_be_fast(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return "pytest.mark.fast" in text or (_kind(path) == "fast" and not _OWN.search(text))
+
+
+@contextlib.contextmanager
+def _kept(item: pytest.Item) -> Iterator[None]:
+    """Fails a test that is marked ``fast`` but starts a process or imports TensorFlow."""
+    if item.get_closest_marker("fast") is None:
+        yield
+        return
+    before, started = "tensorflow" in sys.modules, []
+    with pytest.MonkeyPatch.context() as patch:
+        plain = subprocess.Popen.__init__
+
+        def noted(self, args, *more, **how) -> None:
+            started.append(args if isinstance(args, str) else " ".join(map(str, args)))
+            plain(self, args, *more, **how)
+
+        patch.setattr(subprocess.Popen, "__init__", noted)
+        yield
+    if started:
+        pytest.fail(f"is marked fast, but starts {started[0]!r}: mark it process", pytrace=False)
+    if not before and "tensorflow" in sys.modules:
+        pytest.fail("is marked fast, but imports TensorFlow: mark it network", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with _kept(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with _kept(item):
+        return (yield)
+
+
+# === what was skipped ===
 
 
 class _Skipped:

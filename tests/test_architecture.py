@@ -107,6 +107,7 @@ def test_nothing_is_unpickled():
         assert "enable_unsafe_deserialization" not in text, path
 
 
+@pytest.mark.process
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"

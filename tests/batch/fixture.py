@@ -30,6 +30,8 @@ EYES = ((198.0, 120.0), (245.0, 120.0))
 """centres of the eyes in astronaut.png, left and right in the picture"""
 HEAD = ((222, 112), (58, 92))
 """ellipse of the head there: centre, half axes"""
+AROUND = (slice(0, 240), slice(130, 314))
+"""rows and columns there that hold the head and its soft rim: no more of it is ever seen"""
 
 
 @dataclass(frozen=True)
@@ -231,8 +233,8 @@ def _portrait() -> tuple[np.ndarray, np.ndarray]:
         picture = skimage.data.astronaut()
         mask = np.zeros(picture.shape[:2], np.float32)
         cv2.ellipse(mask, *HEAD, 0, 0, 360, 1.0, -1)
-        _cache["portrait"] = picture.astype(np.float32)
-        _cache["mask"] = cv2.GaussianBlur(mask, (0, 0), 3.0)
+        _cache["portrait"] = picture[AROUND].astype(np.float32)
+        _cache["mask"] = cv2.GaussianBlur(mask, (0, 0), 3.0)[AROUND]
     return _cache["portrait"], _cache["mask"]
 
 
@@ -271,11 +273,27 @@ def _stand(canvas: np.ndarray, who: str, points: list[tuple[float, float]]) -> N
     hue = (sum(map(ord, who)) * 37 % 100) / 100
     tint = np.array(colorsys.hsv_to_rgb(hue, 0.25, 1.0), np.float32)
     soft = cv2.GaussianBlur(portrait, (0, 0), sigma) * tint
-    size = (WIDTH, HEIGHT)
+    matrix[:, 2] += matrix[:, :2] @ (AROUND[1].start, AROUND[0].start)
+    top, left, bottom, right = _covered(matrix, mask.shape, canvas.shape)
+    if top >= bottom or left >= right:
+        return
+    matrix[:, 2] -= left, top
+    size = (right - left, bottom - top)
     warped = cv2.warpAffine(soft, matrix, size, flags=cv2.INTER_CUBIC)
     alpha = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR)[..., None]
-    canvas *= 1 - alpha
-    canvas += np.clip(warped, 0, 255) * alpha
+    part = canvas[top:bottom, left:right]
+    part *= 1 - alpha
+    part += np.clip(warped, 0, 255) * alpha
+
+
+def _covered(
+    matrix: np.ndarray, mask: tuple[int, ...], canvas: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of what the mask covers of the canvas."""
+    corners = np.array([(x, y, 1) for x in (0, mask[1]) for y in (0, mask[0])]) @ matrix.T
+    (x0, y0), (x1, y1) = np.floor(corners.min(axis=0)) - 2, np.ceil(corners.max(axis=0)) + 2
+    return (max(0, int(y0)), max(0, int(x0)),
+            min(canvas[0], int(y1)), min(canvas[1], int(x1)))  # fmt: skip
 
 
 def _write_jpeg(path: Path, rgb: np.ndarray) -> None:

@@ -129,12 +129,12 @@ def test_failed_sequences_are_tried_again(vsr, fixture_script, tmp_path):
         (("gopher://x", "-o", "OUT"), 2, "scheme"),
     ],
 )
-def test_bad_requests_get_one_line(vsr, short, tmp_path, arguments, code, words):
+def test_bad_requests_get_one_line(here, short, tmp_path, arguments, code, words):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
     places = {"EMPTY": tmp_path / "empty", "OUT": tmp_path / "out", "DATA": short,
               "FILE": tmp_path / "file"}  # fmt: skip
-    done = vsr("batch", *(places.get(a, a) for a in arguments))
+    done = here("batch", *(places.get(a, a) for a in arguments))
     assert done.code == code, done.stderr
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

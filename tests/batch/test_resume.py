@@ -144,22 +144,22 @@ def test_outputs_that_were_taken_away_are_made_again(vsr, short, tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_nothing_foreign_is_replaced(vsr, short, tmp_path):
+def test_nothing_foreign_is_replaced(here, short, tmp_path):
     (tmp_path / "P1E_S3_C2").mkdir()
     mine = tmp_path / "P1E_S3_C2/mine.txt"
     mine.write_text("precious")
-    done = vsr("batch", short, "-o", tmp_path, *FAST, "--overwrite")
+    done = here("batch", short, "-o", tmp_path, *FAST, "--overwrite")
     assert done.code == 4
     assert "that vsr batch has not made" in done.stderr
     assert mine.read_text() == "precious"
 
 
 @pytest.mark.parametrize("name", ["summary.csv", "summary.json", "protocol.md"])
-def test_no_foreign_table_is_replaced(vsr, short, tmp_path, name):
+def test_no_foreign_table_is_replaced(here, short, tmp_path, name):
     mine = tmp_path / name
     mine.write_text("precious")
     for _ in range(2):  # a refused run must not make it its own
-        done = vsr("batch", short, "-o", tmp_path, *FAST, "--overwrite")
+        done = here("batch", short, "-o", tmp_path, *FAST, "--overwrite")
         assert done.code == 4
         assert f"{name}: stands there, and vsr batch has not made it" in done.stderr
     assert mine.read_text() == "precious"

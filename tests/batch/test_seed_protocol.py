@@ -184,8 +184,8 @@ def test_frames_of_another_size_are_refused(vsr, data, tmp_path):
         (("--protocol", "seed", "--dataset", "videos"), "wanted --dataset chokepoint"),
     ],
 )
-def test_senseless_options_get_one_line(vsr, data, tmp_path, options, text):
-    done = vsr("batch", data, "-o", tmp_path / "o", *options)
+def test_senseless_options_get_one_line(here, data, tmp_path, options, text):
+    done = here("batch", data, "-o", tmp_path / "o", *options)
     assert done.code == 2, done.stderr
     assert text in done.stderr
     assert not (tmp_path / "o").exists()

@@ -174,9 +174,9 @@ def test_the_table_is_one_and_names_what_it_shows(clip: Path):
         (("--faces", 10), 2, "--faces: got 10, wanted 0 to 9"),
     ],
 )
-def test_a_wrong_call_is_one_line(arguments: tuple[object, ...], code: int, words: str):
-    done = call(*arguments)
-    assert done.returncode == code
+def test_a_wrong_call_is_one_line(here, arguments: tuple[object, ...], code: int, words: str):
+    done = here("benchmark", *arguments)
+    assert done.code == code
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not done.stdout

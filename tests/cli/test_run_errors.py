@@ -64,9 +64,9 @@ def make_input(kind, tmp_path, ffmpeg):
     "kind",
     ["missing", "directory", "empty", "text", "playlist", "ffconcat", "audio", "no-index"],
 )
-def test_inputs_that_are_no_video(vsr, kind, tmp_path, ffmpeg, out):
+def test_inputs_that_are_no_video(here, kind, tmp_path, ffmpeg, out):
     source = make_input(kind, tmp_path, ffmpeg)
-    check(vsr("run", source, "-o", out), out, source.name)
+    check(here("run", source, "-o", out), out, source.name)
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_inputs_that_are_no_video(vsr, kind, tmp_path, ffmpeg, out):
         (["--no-such-option"], ["--no-such-option"]),
     ],
 )
-def test_options_that_cannot_be_meant(vsr, tiny, out, options, words):
-    check(vsr("run", tiny, "-o", out, *options), out, *words)
+def test_options_that_cannot_be_meant(here, tiny, out, options, words):
+    check(here("run", tiny, "-o", out, *options), out, *words)
 
 
-def test_a_misspelt_key_in_a_recipe_file_is_named_with_its_file(vsr, tiny, out, tmp_path):
+def test_a_misspelt_key_in_a_recipe_file_is_named_with_its_file(here, tiny, out, tmp_path):
     recipe = tmp_path / "mine.toml"
     recipe.write_text('# mine\nkind = "restore"\n[crop]\nmargn = 0.4\n')
     words = ["mine.toml", "[crop]", "margn", "did you mean 'margin'"]
-    check(vsr("run", tiny, "-o", out, "--pipeline", recipe), out, *words)
+    check(here("run", tiny, "-o", out, "--pipeline", recipe), out, *words)
 
 
 def test_outputs_that_cannot_be_written(vsr, tiny, tmp_path):

@@ -8,6 +8,8 @@ from vsr.degrade.kernels import motion_kernel
 from vsr.degrade.layers import Degrade, blur_batch, jpeg_batch, jpeg_factor, reduce_batch
 from vsr.degrade.recipe import DegradeConfig
 
+pytestmark = pytest.mark.network
+
 
 @pytest.fixture
 def batch() -> np.ndarray:

@@ -230,14 +230,14 @@ def test_what_is_written(study):
     assert "False faces in 12 empty first frames" in table
 
 
-def test_an_existing_study_is_not_replaced(study, passages):
-    done = vsr(passages, "--model", "lanczos", "-o", study[1])
-    assert done.returncode == 4
+def test_an_existing_study_is_not_replaced(here, study, passages):
+    done = here("evaluate", "chokepoint", passages, "--model", "lanczos", "-o", study[1])
+    assert done.code == 4
     assert "already exists" in done.stderr
     assert done.stdout == ""
 
 
-def test_senseless_requests_get_one_line(passages, tmp_path):
+def test_senseless_requests_get_one_line(here, passages, tmp_path):
     for arguments, code, text in (
         ((tmp_path / "nowhere",), 3, "no such folder"),
         (
@@ -247,17 +247,17 @@ def test_senseless_requests_get_one_line(passages, tmp_path):
         ),
         ((passages, "--per-person", "0"), 2, "--per-person: got 0, wanted 1 or more"),
     ):
-        _refused(vsr(*arguments), code, text)
+        _refused(here("evaluate", "chokepoint", *arguments), code, text)
 
 
-def test_one_sequence_is_too_few(passages):
+def test_one_sequence_is_too_few(here, passages):
     pytest.importorskip("dlib")
-    done = vsr(passages, "--only", "P1E_S1_C1", "--model", "lanczos")
+    done = here("evaluate", "chokepoint", passages, "--only", "P1E_S1_C1", "--model", "lanczos")
     _refused(done, 9, "give more sequences")
 
 
 def _refused(done, code, text):
-    assert done.returncode == code, done.stderr
+    assert done.code == code, done.stderr
     assert text in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("error: ")
     assert "Traceback" not in done.stderr

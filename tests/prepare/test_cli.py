@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 
 def vsr(*arguments):
     return subprocess.run(
@@ -44,10 +46,10 @@ def test_json_is_the_only_thing_on_stdout(celeba, tmp_path):
         (("folder", "{faces}", "--hr", "512"), 9, "try a smaller --hr"),
     ],
 )
-def test_faults_are_one_line_with_their_code(faces, tmp_path, arguments, code, message):
+def test_faults_are_one_line_with_their_code(here, faces, tmp_path, arguments, code, message):
     filled = [a.format(faces=faces) for a in arguments]
-    done = vsr("prepare", *filled, "-o", tmp_path / "out", "--quiet")
-    assert done.returncode == code
+    done = here("prepare", *filled, "-o", tmp_path / "out", "--quiet")
+    assert done.code == code
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert message in done.stderr

@@ -49,14 +49,14 @@ def test_quiet_says_nothing(finished, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "code"), [("no.mp4", 3), ("old.json", 9), ("taken.html", 4)])
-def test_bad_input_is_one_line_and_a_code_of_its_own(finished, tmp_path, name, code):
+def test_bad_input_is_one_line_and_a_code_of_its_own(here, finished, tmp_path, name, code):
     manifest = json.loads(finished.with_name("out.mp4.json").read_text())
     (tmp_path / "old.json").write_text(json.dumps({**manifest, "format": 0}))
     (tmp_path / "taken.html").write_text("mine")
     target = finished if code == 4 else tmp_path / name
     page = tmp_path / ("taken.html" if code == 4 else "r.html")
-    done = vsr("report", target, "-o", page)
-    assert done.returncode == code
+    done = here("report", target, "-o", page)
+    assert done.code == code
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -77,8 +77,8 @@ def test_a_run_ends_in_its_report(finished, tmp_path):
     assert not again.exists()  # told before any work is done
 
 
-def test_an_experiment_without_folder_has_no_report(finished, tmp_path):
+def test_an_experiment_without_folder_has_no_report(here, finished, tmp_path):
     source = finished.with_name("source.mp4")
-    done = vsr("evaluate", source, "--model", "bicubic", "--report", tmp_path / "r.html")
-    assert done.returncode == 2
+    done = here("evaluate", source, "--model", "bicubic", "--report", tmp_path / "r.html")
+    assert done.code == 2
     assert "-o DIR" in done.stderr

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,12 +136,12 @@ def trap(tmp_path: Path, clip: Path) -> Iterator[Trap]:
 
 
 @pytest.fixture
-def refused(vsr: Callable[..., Outcome], trap: Trap, tmp_path: Path) -> Callable[..., str]:
+def refused(here: Callable[..., Any], trap: Trap, tmp_path: Path) -> Callable[..., str]:
     """Run a command that must be refused in one line and touch nothing; returns the line."""
 
     def call(*arguments: object, code: int | None = None, cwd: Path | None = None) -> str:
         out = tmp_path / "out"
-        outcome = vsr(*arguments, cwd=cwd)
+        outcome = here(*arguments, cwd=cwd)
         lines = [line for line in outcome.stderr.splitlines() if line.strip()]
         assert outcome.code not in (0, 1), outcome
         assert code is None or outcome.code == code, outcome

@@ -11,6 +11,8 @@ import typer
 
 from vsr.cli.app import app
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 SPANS = re.findall(r"`([^`\n]+)`", TEXT)

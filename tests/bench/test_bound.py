@@ -6,6 +6,8 @@ import pytest
 
 from vsr.bench.bound import Bound, StageTime, lower_bound
 
+pytestmark = pytest.mark.fast
+
 
 def test_the_slowest_stage_alone_bounds_where_the_cores_have_time_left():
     stages = {"decode": StageTime(2.0, 1.0), "detect": StageTime(5.0, 5.0)}

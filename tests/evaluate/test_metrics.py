@@ -21,6 +21,8 @@ from vsr.evaluate.metrics import (
     ssim_y,
 )
 
+pytestmark = pytest.mark.fast
+
 _WANG = {
     "gaussian_weights": True,
     "sigma": 1.5,

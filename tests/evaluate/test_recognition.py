@@ -23,6 +23,8 @@ from vsr.evaluate.recognition import (
     thinned,
 )
 
+pytestmark = pytest.mark.fast
+
 levels = st.lists(st.integers(0, 12).map(lambda n: n / 10), min_size=1, max_size=25)
 
 

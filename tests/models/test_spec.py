@@ -11,6 +11,8 @@ import pytest
 from vsr.core.errors import ModelError
 from vsr.models.spec import read_spec, spec_from_dict, write_spec
 
+pytestmark = pytest.mark.fast
+
 
 def test_written_and_read_back_it_is_the_same(values: dict[str, Any], tmp_path: Path) -> None:
     spec = spec_from_dict(values, "test")

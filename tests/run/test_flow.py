@@ -7,6 +7,8 @@ import pytest
 
 from vsr.run.flow import Flow
 
+pytestmark = pytest.mark.fast
+
 
 def vsr_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("vsr-")]

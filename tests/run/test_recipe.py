@@ -6,6 +6,8 @@ from vsr.core.config import list_recipes, parse_set, read_toml
 from vsr.core.errors import UsageError
 from vsr.run.recipe import STAGES, load_recipe, override, recipe_from_dict
 
+pytestmark = pytest.mark.fast
+
 RESTORE = [p.stem for p in list_recipes() if read_toml(p).get("kind") == "restore"]
 
 

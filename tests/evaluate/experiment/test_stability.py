@@ -10,6 +10,8 @@ from vsr.core.geometry import Box
 from vsr.evaluate.experiment.interval import bootstrap
 from vsr.evaluate.experiment.stability import BoxJitter, Change, find_motion
 
+pytestmark = pytest.mark.fast
+
 
 def test_a_pan_is_seen(film: list[np.ndarray]) -> None:
     motion = find_motion(film[1], film[0])  # the camera moved two pixels to the right

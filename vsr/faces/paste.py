@@ -18,6 +18,7 @@ from vsr.core.geometry import Window
 from vsr.core.types import FaceCrop, Frame, FrameCrops, YuvPicture
 from vsr.faces.consistency import Limits, judge
 from vsr.faces.detail import added_detail
+from vsr.faces.grain import with_grain
 from vsr.faces.mask import feathered_mask, touching
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -32,6 +33,8 @@ class PasteConfig:
     max_contradiction: float = 1.0
     """how far a super-resolved crop may leave its evidence: 1 is as far as noise and coding of
     that crop explain; above, the plain pixels stay"""
+    grain: float = 0.0
+    """0..1: share of the noise around it that a cleared face gets back, see `vsr.faces.grain`"""
     correct_drift: bool = True
     """take out slow colour differences between a super-resolved crop and its source"""
 
@@ -40,8 +43,10 @@ class PasteConfig:
             raise UsageError(
                 f"paste.max_contradiction: got {self.max_contradiction}, expected 0 or more"
             )
-        if not 0.0 <= self.feather <= 1.0:
-            raise UsageError(f"paste.feather: got {self.feather}, wanted 0..1")
+        for name in ("feather", "grain"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise UsageError(f"paste.{name}: got {value}, expected 0..1")
 
     @property
     def limits(self) -> Limits:
@@ -124,7 +129,8 @@ def _patch(
     if crop.resampled:
         change = _difference_to_planes(added_detail(crop, crop.sr, frame.rgb, window), canvas)
     else:
-        wanted = _to_planes(crop.sr, canvas)
+        sr = with_grain(crop.sr, crop.lr, cfg.grain) if cfg.grain else crop.sr
+        wanted = _to_planes(sr, canvas)
         there = (planes[0][luma], planes[1][chroma], planes[2][chroma])
         change = _subtract(wanted, there)
     borders = touching(window, canvas.width, canvas.height)

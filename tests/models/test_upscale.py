@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from vsr.core.errors import ModelError, UsageError
 from vsr.core.geometry import Box, Window
-from vsr.core.types import Face, FaceCrop, Frame, FrameCrops
+from vsr.core.types import Face, FaceCrop, Frame, FrameCrops, Working
 from vsr.models.interpolate import InterpolationUpscaler
 from vsr.models.upscale import UpscaleConfig, load_upscaler, upscale
 
@@ -173,3 +174,27 @@ def test_one_picture_in_two_tracks_or_untracked_is_no_repetition() -> None:
     out, upscaler, _ = _run(frames, batch_size=8)
     assert [len(i.crops) for i in out] == [1, 1, 2]
     assert sum(b[0] for b in upscaler.batches) == 4
+
+
+def test_crops_of_a_working_scale_go_through_its_network() -> None:
+    """Reduced, enlarged by that scale's network, and brought to the output's size."""
+    asked: list[tuple[int, tuple[int, ...]]] = []
+
+    class Noted(InterpolationUpscaler):
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            asked.append((self.scale, batch.shape))
+            return super().__call__(batch)
+
+    frames = [_frame(i, [32, 32, 32]) for i in range(2)]
+    workings = (None, Working(8, 8), Working(12, 8))
+    for i, frame in enumerate(frames):
+        pairs = zip(frame.crops, workings, strict=True)
+        frames[i] = replace(frame, crops=tuple(replace(c, working=w) for c, w in pairs))
+    out = list(upscale(frames, Noted("bicubic", 2), UpscaleConfig(), lambda s: Noted("lanczos", s)))
+    assert sorted(asked) == [(2, (2, 32, 32, 3)), (8, (2, 8, 8, 3)), (8, (2, 12, 12, 3))]
+    for item in out:
+        for crop in item.crops:
+            assert crop.sr is not None
+            assert crop.sr.shape == (64, 64, 3)
+        small = cv2.resize(item.crops[1].lr, (8, 8), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(item.crops[1].sr, InterpolationUpscaler("lanczos", 8)(small[None])[0])

@@ -27,6 +27,10 @@ def recipe_of(model, *changes):
     return load_recipe("restore", [("upscale", "model", model), *changes])
 
 
+def _what(c):
+    return c.face, c.window, c.outcome, c.deviation, c.detail_px, c.working
+
+
 def made(source, recipe, record, upscaler, first=0, end=None):
     """What goes into the sink: (pts, canvas, faces) of each frame of a stretch."""
     stretch = Stretch(first=first, end=end, segment_frames=SEGMENT)
@@ -46,7 +50,7 @@ def made(source, recipe, record, upscaler, first=0, end=None):
 
         def noted():
             for item in sharp:
-                faces.append([(c.face, c.window, c.outcome, c.deviation) for c in item.crops])
+                faces.append([_what(c) for c in item.crops])
                 yield item
 
         pasted = paste(noted(), scale, recipe.paste)

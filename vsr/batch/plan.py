@@ -16,7 +16,7 @@ from vsr.batch.job import BatchProtocol, FacesFrom, Job, JobKind
 from vsr.batch.storage import LocalStorage, Storage, open_storage, path_below
 from vsr.core.errors import InputError, UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
-from vsr.models.registry import resolve_model
+from vsr.models.registry import resolve_model, weights_beside
 from vsr.run.recipe import Recipe, recipe_from_dict
 
 _OF_THE_MACHINE = ("device", "max_pending_frames", "max_pending_mb")
@@ -65,6 +65,7 @@ def settings_of(recipe: Recipe, cfg: BatchConfig, kind: str) -> dict[str, Any]:
     return {
         "recipe": {**table, "upscale": upscale},
         "model": {"name": spec.name, "sha256": spec.weights_sha256},
+        "networks": {} if recipe.working.scale == "crop" else weights_beside(spec),
         "batch": dataclasses.asdict(cfg) if kind == "chokepoint" else {},
     }
 

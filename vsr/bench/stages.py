@@ -20,6 +20,8 @@ from vsr.faces.detect import detect
 from vsr.faces.detector import FaceDetector
 from vsr.faces.paste import paste, verify
 from vsr.faces.track import track
+from vsr.faces.working import find_working
+from vsr.models.networks import Networks
 from vsr.models.upscale import Upscaler, upscale
 from vsr.run.recipe import Recipe
 from vsr.run.sinks import canvas_format, open_sink
@@ -93,8 +95,9 @@ def prepare(
     scale = recipe.upscale.scale
     detected = kept("detect", detect(frames, detector, recipe.detect))
     tracked = kept("track", track(detected, recipe.track))
-    cut = kept("crop", crop(tracked, recipe.crop))
-    sharp = kept("upscale", upscale(cut, upscaler, recipe.upscale))
+    networks = Networks(upscaler, recipe.upscale)
+    cut = kept("crop", _cut(tracked, recipe, networks))
+    sharp = kept("upscale", upscale(cut, upscaler, recipe.upscale, networks.at))
     judged = kept("paste", verify(sharp, scale, recipe.paste))
     return Prepared(info, recipe, detector, upscaler, frames, detected, tracked, cut, sharp, judged)
 
@@ -102,12 +105,13 @@ def prepare(
 def measure_stage(name: str, made: Prepared, folder: Path) -> Pass:
     """One pass of one stage over all frames. folder: for what "encode" writes."""
     recipe, scale = made.recipe, made.recipe.upscale.scale
+    networks = Networks(made.upscaler, recipe.upscale)
     makers: dict[str, Callable[[], Iterable[object]]] = {
         "decode": lambda: open_frames(made.info, recipe),
         "detect": lambda: detect(made.frames, made.detector, recipe.detect),
         "track": lambda: track(made.detected, recipe.track),
-        "crop": lambda: crop(made.tracked, recipe.crop),
-        "upscale": lambda: upscale(made.cut, made.upscaler, recipe.upscale),
+        "crop": lambda: _cut(made.tracked, recipe, networks),
+        "upscale": lambda: upscale(made.cut, made.upscaler, recipe.upscale, networks.at),
         "paste": lambda: _pasted(made, scale),
         "encode": lambda: encoded(made, recipe, folder / f"stage{suffix_of(recipe)}"),
     }
@@ -115,6 +119,12 @@ def measure_stage(name: str, made: Prepared, folder: Path) -> Pass:
     if found.items != len(made.frames):
         raise RuntimeError(f"stage {name}: {found.items} of {len(made.frames)} frames came out")
     return found
+
+
+def _cut(tracked: Iterable[FrameFaces], recipe: Recipe, networks: Networks) -> Iterator[FrameCrops]:
+    """Crops with the working scale that their detail asks for."""
+    cut = crop(tracked, recipe.crop)
+    return find_working(cut, recipe.upscale.scale, networks.scales, recipe.working)
 
 
 def _pasted(made: Prepared, scale: int) -> Iterable[object]:

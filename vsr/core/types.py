@@ -130,6 +130,22 @@ CropOutcome = Literal["pending", "super-resolved", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """The working scale of a crop: it is reduced to ``side``, then enlarged ``scale`` times."""
+
+    side: int
+    """pixels, of the square that the network gets"""
+    scale: int
+    """of the network: 2, 4 or 8"""
+
+    def __post_init__(self) -> None:
+        if self.side < 1 or self.scale < 1:
+            raise ValueError(
+                f"Working: got side {self.side} and scale {self.scale}, expected 1 or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class FaceCrop:
     """A face cut out of its frame, before or after super-resolution."""
 
@@ -146,6 +162,11 @@ class FaceCrop:
     deviation: float | None = None
     """how far ``sr`` contradicts ``lr``: 0 not at all, 1 as far as noise and coding explain
     (records of older versions: 8-bit grey levels)"""
+    detail_px: float | None = None
+    """pixels across the window that hold all the detail it shows, at most its width: 34 where a
+    face of 34 pixels was enlarged to 128; None where that was not estimated"""
+    working: Working | None = None
+    """None: the generator takes ``lr`` as it is"""
 
     def __post_init__(self) -> None:
         _check_rgb("FaceCrop.lr", self.lr)
@@ -238,3 +259,11 @@ class Track:
     """faces whose super-resolved picture left its evidence the furthest, the furthest first"""
     timeline: tuple[TrackPoint, ...] = ()
     """evenly thinned out; every frame in short videos"""
+    window_px: int | None = None
+    """median width of the windows that were cut out, source pixels"""
+    detail_px: int | None = None
+    """pixels across such a window that hold all its detail (`FaceCrop.detail_px`): the median"""
+    working_px: int | None = None
+    """side of the pictures that the network got in most frames"""
+    working_scale: int | None = None
+    """how many times that network enlarges; None where the run's own took the crop as it was"""

@@ -115,6 +115,15 @@ def _distance(sample: FaceSample) -> float:
     return sample.deviation or 0.0
 
 
+def _median(counts: Counter[int]) -> int | None:
+    passed, total = 0, counts.total()
+    for value in sorted(counts):
+        passed += counts[value]
+        if 2 * passed >= total:
+            return value
+    return None
+
+
 _Outcome = tuple[CropOutcome, float | None]
 
 
@@ -133,12 +142,7 @@ class _Seen:
     filled_frames: _Runs = field(default_factory=_Runs)
 
     def median_width(self) -> float:
-        passed = 0
-        for width in sorted(self.widths):
-            passed += self.widths[width]
-            if 2 * passed >= self.frames:
-                return width / _STEPS_PER_PX
-        return 0.0
+        return (_median(self.widths) or 0) / _STEPS_PER_PX
 
 
 @dataclass(slots=True)
@@ -150,6 +154,15 @@ class _Judged:
     outcomes: _Thinned[_Outcome] = field(default_factory=lambda: _Thinned(_MOMENTS))
     best: _Samples = field(default_factory=lambda: _Samples(_clearness))
     worst: _Samples = field(default_factory=lambda: _Samples(_distance))
+    windows: Counter[int] = field(default_factory=Counter)
+    """how often a window had which width, pixels"""
+    details: Counter[int] = field(default_factory=Counter)
+    """the same of the detail it held, whole pixels"""
+    working: Counter[tuple[int, int | None]] = field(default_factory=Counter)
+    """how often the network got which side, and which network"""
+
+    def working_of_most(self) -> tuple[int | None, int | None]:
+        return max(self.working, key=lambda w: self.working[w], default=(None, None))
 
 
 class TrackLog:
@@ -203,6 +216,11 @@ class TrackLog:
                 others = (j.outcomes for j in self._judged.values())
                 _share(others, len(self._judged), judged.outcomes)
             judged.outcomes.add(index, (crop.outcome, crop.deviation))
+            judged.windows[crop.window.width] += 1
+            if crop.detail_px is not None:
+                judged.details[round(crop.detail_px)] += 1
+            work = crop.working
+            judged.working[(work.side, work.scale) if work else (crop.lr.shape[1], None)] += 1
             if crop.outcome == "plain":
                 judged.plain += 1
                 judged.plain_frames.add(index)
@@ -210,6 +228,12 @@ class TrackLog:
             judged.best.add(sample)
             if crop.deviation is not None:
                 judged.worst.add(sample)
+
+    @property
+    def working_scales(self) -> set[int]:
+        """Of the networks that took crops at another working scale than the run's own."""
+        used = {scale for judged in self._judged.values() for _, scale in judged.working}
+        return {scale for scale in used if scale is not None}
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -253,6 +277,7 @@ def _sample(frame: Frame, crop: FaceCrop) -> FaceSample:
 
 
 def _summary(track_id: int, seen: _Seen, judged: _Judged, moments: int, samples: int) -> Track:
+    working_px, working_scale = judged.working_of_most()
     return Track(
         track_id=track_id,
         first_frame=seen.first,
@@ -269,6 +294,10 @@ def _summary(track_id: int, seen: _Seen, judged: _Judged, moments: int, samples:
         best=tuple(sorted(judged.best.ranked()[:samples], key=lambda s: s.frame)),
         worst=tuple(judged.worst.ranked()[:samples]),
         timeline=_timeline(seen, judged, moments),
+        window_px=_median(judged.windows),
+        detail_px=_median(judged.details),
+        working_px=working_px,
+        working_scale=working_scale,
     )
 
 

@@ -28,6 +28,10 @@ _PLAIN = (
     "label",
     "narrowest_px",
     "widest_px",
+    "window_px",
+    "detail_px",
+    "working_px",
+    "working_scale",
 )
 
 

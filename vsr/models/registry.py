@@ -206,6 +206,38 @@ def resolve_model(name: str, scale: int) -> ModelSpec:
     )
 
 
+def networks_beside(spec: ModelSpec) -> dict[int, ModelSpec]:
+    """The networks that take a crop where ``spec`` alone is at the wrong working scale.
+
+    Returns:
+        By scale, ascending: the model itself and, beside a shipped ``FAMILY-xS``, those of its
+        family that enlarge more (as faithful ones stand for natural ones at x8). Empty for
+        interpolation.
+
+    Raises:
+        ModelError: a shipped spec is damaged.
+    """
+    if spec.scale is None:
+        return {}
+    found = {spec.scale: spec}
+    own = STORE / f"{spec.family}-x{spec.scale}.json"
+    if spec.name != own.stem or not own.is_file():
+        return found
+    for scale in SCALES:
+        for family in (spec.family, "srresnet"):
+            path = STORE / f"{family}-x{scale}.json"
+            if scale > spec.scale and path.is_file():
+                found[scale] = _read_named(path)
+                break
+    return found
+
+
+def weights_beside(spec: ModelSpec) -> dict[str, str]:
+    """Name to SHA-256 of the weights of the other `networks_beside` a model."""
+    found = networks_beside(spec).values()
+    return {s.name: s.weights_sha256 for s in found if s.name != spec.name}
+
+
 def _find(name_or_path: str | Path) -> tuple[ModelSpec, Path]:
     """A spec and the folder its weights lie in."""
     text = str(name_or_path)

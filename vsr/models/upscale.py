@@ -1,19 +1,21 @@
 """The stage that super-resolves crops, batched across frames and tracks.
 
-FrameCrops -> FrameCrops, the crops with ``sr`` set. Importing this module loads no network
-library; `load_upscaler` does.
+FrameCrops -> FrameCrops, the crops with ``sr`` set. A crop with a working scale is reduced to it,
+enlarged by that scale's network, and brought to the output's size. Importing this module loads
+no network library; `load_upscaler` does.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+import cv2
 import numpy as np
 
-from vsr.core.types import FaceCrop, FrameCrops
+from vsr.core.types import FaceCrop, FrameCrops, Working
 from vsr.models.backend import start_backend
 from vsr.models.interpolate import InterpolationUpscaler
 from vsr.models.registry import resolve_model, verify
@@ -21,8 +23,8 @@ from vsr.models.spec import SCALES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "gpu"]
-_Shape = tuple[tuple[int, ...], str]
-"""of a picture, and its dtype"""
+_Shape = tuple[tuple[int, ...], str, int | None]
+"""of a picture, its dtype, and the scale of its network (None: the output's)"""
 
 
 class Upscaler(Protocol):
@@ -102,15 +104,19 @@ def load_upscaler(cfg: UpscaleConfig) -> Upscaler:
 
 
 def upscale(
-    items: Iterable[FrameCrops], upscaler: Upscaler, cfg: UpscaleConfig
+    items: Iterable[FrameCrops],
+    upscaler: Upscaler,
+    cfg: UpscaleConfig,
+    network: Callable[[int], Upscaler] | None = None,
 ) -> Iterator[FrameCrops]:
     """Sets ``sr`` of every crop. Frames come out complete, in order, none added, none lost.
 
     Crops of one shape are collected over frames until ``batch_size`` of them wait; a frame
     waits no longer than ``max_pending_frames`` frames (or their bytes) allow. A track's crop
     that equals the one before pixel for pixel (of a repeated frame) shares its result.
+    upscaler: for crops without a working scale. network: gives that of a working scale.
     """
-    queue = _Queue(upscaler, cfg)
+    queue = _Queue(upscaler, cfg, network)
     for item in items:
         queue.add(item)
         yield from queue.done()
@@ -136,6 +142,7 @@ class _Picture:
     """One low-resolution picture, and every crop that shows just it (of repeated frames)."""
 
     lr: np.ndarray
+    working: Working | None
     places: list[tuple[_Waiting, int]] = field(default_factory=list)
     """crops that wait for the result"""
     sr: np.ndarray | None = None
@@ -158,8 +165,14 @@ class _Picture:
 class _Queue:
     """Frames in order on one side, groups of equal crops on the other."""
 
-    def __init__(self, upscaler: Upscaler, cfg: UpscaleConfig) -> None:
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        cfg: UpscaleConfig,
+        network: Callable[[int], Upscaler] | None,
+    ) -> None:
         self._upscaler = upscaler
+        self._network = network
         self._cfg = cfg
         self._frames: deque[_Waiting] = deque()
         self._groups: dict[_Shape, list[_Picture]] = {}
@@ -177,8 +190,8 @@ class _Queue:
         for index, crop in enumerate(item.crops):
             track_id = crop.face.track_id
             known = self._latest.get(track_id) if track_id is not None else None
-            repeated = known is not None and _same(known.lr, crop.lr)
-            picture = known if known is not None and repeated else _Picture(crop.lr)
+            repeated = known is not None and _same(known, crop)
+            picture = known if known is not None and repeated else _Picture(crop.lr, crop.working)
             picture.show_at(waiting, index)
             if not repeated:
                 self._wait_for_batch(picture)
@@ -187,7 +200,11 @@ class _Queue:
         self._latest = latest
 
     def _wait_for_batch(self, picture: _Picture) -> None:
-        key = (picture.lr.shape, picture.lr.dtype.str)
+        shape, working = picture.lr.shape, picture.working
+        scale = None if working is None else working.scale
+        if working is not None:
+            shape = (working.side, working.side, *shape[2:])
+        key = (shape, picture.lr.dtype.str, scale)
         group = self._groups.setdefault(key, [])
         group.append(picture)
         if len(group) == self._cfg.batch_size:
@@ -222,9 +239,20 @@ class _Queue:
 
     def _run(self, key: _Shape) -> None:
         pictures = self._groups.pop(key)
-        batch = np.stack([p.lr for p in pictures])
-        for picture, sr in zip(pictures, self._upscaler(batch), strict=True):
+        scale = key[-1]
+        height, width = key[0][:2]
+        large = self._at(scale)(np.stack([_resized(p.lr, height, width) for p in pictures]))
+        for picture, sr in zip(pictures, large, strict=True):
+            if scale is not None:
+                sr = _resized(sr, *(self._cfg.scale * side for side in picture.lr.shape[:2]))
             picture.arrive(sr)
+
+    def _at(self, scale: int | None) -> Upscaler:
+        if scale is None:
+            return self._upscaler
+        if self._network is None:
+            raise ValueError("upscale: got crops with a working scale, but no networks for them")
+        return self._network(scale)
 
     def _pop(self) -> FrameCrops:
         waiting = self._frames.popleft()
@@ -234,8 +262,17 @@ class _Queue:
         return replace(waiting.item, crops=crops)
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.dtype == b.dtype and np.array_equal(a, b)
+def _same(known: _Picture, crop: FaceCrop) -> bool:
+    a, b = known.lr, crop.lr
+    return known.working == crop.working and a.dtype == b.dtype and np.array_equal(a, b)
+
+
+def _resized(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
+    """``(h, w, 3)`` in another size: area averages where it becomes smaller, else bicubic."""
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    way = cv2.INTER_AREA if height < rgb.shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(rgb, (width, height), interpolation=way)
 
 
 def _bytes(item: FrameCrops) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from vsr.core.errors import VsrError
 from vsr.core.hashing import file_sha256
-from vsr.models.registry import resolve_model
+from vsr.models.registry import resolve_model, weights_beside
+from vsr.models.spec import ModelSpec
 from vsr.run.fingerprint import setting_differences
 from vsr.run.journal import tidy
 from vsr.run.manifest import FORMAT, Manifest, backend_name, detector_entry
@@ -39,6 +40,7 @@ def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
             (manifest.command, manifest.faces_from) == ("run", "detector")
             and manifest.model.get("name") == spec.name
             and manifest.model.get("sha256") == spec.weights_sha256
+            and manifest.networks == _networks(manifest, spec)
             and manifest.detector == detector_entry(recipe.detect)
             and manifest.versions.get("backend") == backend_name()
             and not setting_differences(manifest.recipe, recipe.to_dict())
@@ -52,6 +54,12 @@ def complete(source: Path, out: Path, recipe: Recipe) -> Manifest | None:
         return None
     tidy(out)
     return manifest
+
+
+def _networks(manifest: Manifest, spec: ModelSpec) -> dict[str, str]:
+    """The weights of today that the networks of a manifest would have."""
+    there = weights_beside(spec)
+    return {name: there.get(name, "") for name in manifest.networks}
 
 
 def _whole(folder: Path, entry: dict[str, str]) -> bool:

@@ -19,8 +19,8 @@ INDEX = "index.json"
 
 _COLUMNS: tuple[str, ...] = (
     "frame", "pts", "seconds", "track", "label", "x", "y", "width", "height", "confidence",
-    "face_width_px", "eye_distance_px", "filled", "outcome", "deviation", "model", "scale",
-    "picture", "lr", "bicubic", "sr",
+    "face_width_px", "eye_distance_px", "filled", "outcome", "deviation", "detail_px",
+    "working_px", "working_scale", "model", "scale", "picture", "lr", "bicubic", "sr",
 )  # fmt: skip
 
 
@@ -104,6 +104,9 @@ def face_row(
         "filled": crop.face.filled,
         "outcome": crop.outcome,
         "deviation": None if crop.deviation is None else round(crop.deviation, 3),
+        "detail_px": None if crop.detail_px is None else round(crop.detail_px, 1),
+        "working_px": crop.working.side if crop.working else crop.lr.shape[1],
+        "working_scale": crop.working.scale if crop.working else None,
     }
 
 

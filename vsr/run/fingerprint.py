@@ -20,6 +20,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             found.append(f"{kind} {old.get('name')} (now {new['name']})")
         elif old.get("sha256") != new["sha256"]:
             found.append(f"other weights of {new['name']}")
+    old, new = before.get("networks", {}), now.get("networks", {})
+    found += [f"other weights of {k}" for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
     found += setting_differences(before.get("recipe", {}), now["recipe"])
     for name in sorted({*before.get("versions", {}), *now["versions"]}):
         was, is_ = before.get("versions", {}).get(name), now["versions"].get(name)

@@ -30,7 +30,7 @@ from vsr.core.video import VideoInfo
 from vsr.faces.detections import DetectionRecord
 from vsr.media.codecs import choose_format, encoder_name
 from vsr.media.segments import Part, sync_folder
-from vsr.models.registry import resolve_model
+from vsr.models.registry import resolve_model, weights_beside
 from vsr.run.fingerprint import differences
 from vsr.run.manifest import detector_entry, versions
 from vsr.run.output import manifest_path, write_atomically
@@ -300,6 +300,7 @@ def header_of(recipe: Recipe, info: VideoInfo, source_sha256: str) -> dict[str, 
         "format": FORMAT,
         "source": source_sha256,
         "model": {"name": spec.name, "sha256": spec.weights_sha256},
+        "networks": {} if recipe.working.scale == "crop" else weights_beside(spec),
         "detector": detector_entry(recipe.detect),
         "recipe": settings,
         # a card that is gone encodes in another way: its parts and the processor's don't join

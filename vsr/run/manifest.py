@@ -25,6 +25,7 @@ from vsr.faces.trackrecord import track_to_dict
 from vsr.media.binary import ffmpeg_version
 from vsr.media.decode import DecodeReport
 from vsr.media.encode import EncodeResult
+from vsr.models.networks import Networks
 from vsr.models.upscale import Upscaler
 from vsr.run.flow import StageStats
 from vsr.run.output import manifest_path, write_atomically
@@ -95,6 +96,7 @@ class Manifest:
     recipe_sha256: str
     """of the recipe's values, see `recipe_hash`"""
     model: dict[str, Any]
+    """name and sha256 of the weights, and the scale of the output"""
     frames: dict[str, int | None]
     """source: frames in the source (None where not counted); decoded; written"""
     faces: int
@@ -108,6 +110,8 @@ class Manifest:
     faces_from: FacesFrom = "detector"
     detector: dict[str, str] = field(default_factory=dict)
     """name and sha256, see `detector_entry`; empty where it found no faces for this command"""
+    networks: dict[str, str] = field(default_factory=dict)
+    """name and sha256 of the networks that took crops at another working scale"""
     command: str = "run"
     """"run", or "assemble" where an export was put together"""
     broken_at_s: float | None = None
@@ -132,13 +136,15 @@ class Manifest:
         seconds: float,
         source_sha256: str | None = None,
         first_frame_s: float | None = None,
+        working_scales: Iterable[int] = (),
     ) -> Manifest:
         """Gather the record of a finished run; hashes source and outputs.
 
         out: what the run was told to write, which the manifest will lie beside.
-        source_sha256: of the source, where it is known already.
+        source_sha256: of the source, where it is known already. working_scales: of the networks
+        that took crops at another scale than the run's own.
         """
-        settings = recipe.to_dict()
+        settings, scale = recipe.to_dict(), recipe.upscale.scale
         return Manifest(
             vsr=vsr.__version__,
             versions=versions(),
@@ -148,7 +154,8 @@ class Manifest:
             recipe_sha256=recipe_hash(settings),
             faces_from=faces_from,
             detector=detector_entry(recipe.detect) if faces_from == "detector" else {},
-            model={"name": upscaler.name, "scale": upscaler.scale, "sha256": upscaler.sha256},
+            model={"name": upscaler.name, "scale": scale, "sha256": upscaler.sha256},
+            networks=Networks(upscaler, recipe.upscale).hashes(working_scales),
             frames={
                 "source": source.frame_count,
                 "decoded": report.frames_decoded,

@@ -14,6 +14,7 @@ from vsr.faces.crop import CropConfig
 from vsr.faces.detect import DetectConfig
 from vsr.faces.paste import PasteConfig
 from vsr.faces.track import TrackConfig
+from vsr.faces.working import WorkingConfig
 from vsr.media.decode import DecodeConfig
 from vsr.media.encode import EncodeConfig
 from vsr.models.upscale import UpscaleConfig
@@ -32,6 +33,7 @@ class Recipe:
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     crop: CropConfig = field(default_factory=CropConfig)
+    working: WorkingConfig = field(default_factory=WorkingConfig)
     upscale: UpscaleConfig = field(default_factory=UpscaleConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)

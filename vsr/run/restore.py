@@ -16,6 +16,8 @@ from vsr.faces.detections import DetectionRecord
 from vsr.faces.paste import verify
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
+from vsr.faces.working import find_working
+from vsr.models.networks import Networks
 from vsr.models.registry import resolve_model
 from vsr.models.upscale import Upscaler, load_upscaler, upscale
 from vsr.run.flow import Flow
@@ -128,6 +130,7 @@ def _restore(
         first_frame_s=first_frame_s,
         seconds=time.perf_counter() - started + (journal.seconds if journal else 0.0),
         source_sha256=source_sha256,
+        working_scales=log.working_scales,
     ).write(out)
 
 
@@ -158,9 +161,12 @@ def super_resolved(
 ) -> Iterator[FrameCrops]:
     """Cut the faces out, super-resolve them in a thread, and judge each against its evidence.
 
+    Each at the working scale of its track: see `vsr.faces.working`.
+
     judge: tells of frames before the stretch what became of their crops, for the log.
     """
     stretch = stretch or Stretch(segment_frames=recipe.encode.part_frames)
+    scale, networks = recipe.upscale.scale, Networks(upscaler, recipe.upscale)
 
     def known(items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         for item in items:
@@ -168,12 +174,13 @@ def super_resolved(
                 log.note(judge(item))
             yield item
 
-    cut = stretch.inside(known(crop(followed, recipe.crop)))
-    sharp = by_segment(
-        cut, stretch.segment_frames, lambda part: upscale(part, upscaler, recipe.upscale)
-    )
+    def larger(part: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
+        return upscale(part, upscaler, recipe.upscale, networks.at)
+
+    cut = find_working(crop(followed, recipe.crop), scale, networks.scales, recipe.working)
+    sharp = by_segment(stretch.inside(known(cut)), stretch.segment_frames, larger)
     sharp = flow.stage("upscale", sharp, _room(info))
-    return log.crops(verify(sharp, recipe.upscale.scale, recipe.paste))
+    return log.crops(verify(sharp, scale, recipe.paste))
 
 
 def face_finder(

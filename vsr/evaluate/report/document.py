@@ -94,6 +94,8 @@ class TrackPart:
     narrowest_px: float
     widest_px: float
     verdict: Verdict
+    detail: str = ""
+    """in words: how much detail the crops held, and at which working scale they were made"""
     filled_frames: str = ""
     """in words: "33–40, 52" """
     plain_frames: str = ""

@@ -19,6 +19,9 @@ _KINDS: Mapping[str, str] = {
 
 def track_part(track: Track, pairs: list[Pair], spec: ModelSpec | None) -> TrackPart:
     """The section on a track; ``pairs`` in the order they are shown."""
+    width = track.median_width_px
+    if track.working_scale is not None and track.detail_px and track.window_px:
+        width *= min(1.0, track.detail_px / track.window_px)  # what its pixels really show
     times = [p.seconds for p in track.timeline] or [0.0]
     return TrackPart(
         key=str(track.track_id),
@@ -33,7 +36,8 @@ def track_part(track: Track, pairs: list[Pair], spec: ModelSpec | None) -> Track
         median_px=track.median_width_px,
         narrowest_px=track.narrowest_px or track.median_width_px,
         widest_px=track.widest_px or track.median_width_px,
-        verdict=trust.judge_width(track.median_width_px, spec),
+        verdict=trust.judge_width(width, spec),
+        detail=detail_in_words(track),
         filled_frames=trust.runs_in_words(track.filled_frames, track.filled),
         plain_frames=trust.runs_in_words(track.plain_frames, track.plain),
         pairs=tuple(pairs),
@@ -50,6 +54,16 @@ def track_part(track: Track, pairs: list[Pair], spec: ModelSpec | None) -> Track
             for p in track.timeline
         ),
     )
+
+
+def detail_in_words(track: Track) -> str:
+    """Detail and working scale of a track: "128 px crop, detail of about 34; …"; "" if unknown."""
+    if track.detail_px is None or track.window_px is None:
+        return ""
+    seen = f"{track.window_px} px crop, detail of about {track.detail_px}"
+    if track.working_scale is None:
+        return seen
+    return f"{seen}; reduced to {track.working_px} px, then enlarged {track.working_scale}x"
 
 
 def width_limits(spec: ModelSpec | None) -> tuple[tuple[float, str], ...]:

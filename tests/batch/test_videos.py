@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from batch_helpers import FAST, ROOT, contents, rows_of
 from vsr.batch.job import Job
 from vsr.batch.plan import BatchRequest, plan
 from vsr.batch.storage import open_storage
+from vsr.batch.videos import plan_videos
 from vsr.core.errors import UsageError
+from vsr.media.binary import ffmpeg_exe
+from vsr.media.probe import probe
 from vsr.run.recipe import load_recipe
 
 
@@ -132,3 +136,33 @@ def test_videos_beside_unpacked_archives_count_too(tmp_path):
     assert [(j.name, j.root) for j in jobs] == [
         ("one", str(root)), ("same", str(root)), ("hall/two", str(into)),
     ]  # fmt: skip
+
+
+def test_what_a_run_reads_is_taken_and_the_rest_is_named(tmp_path):
+    """By name: a file that nothing here reads is told, not passed over in silence."""
+    film = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.2")
+
+    def make(*words):
+        command = [ffmpeg_exe(), "-v", "error", *map(str, words)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+    made = {
+        "a.mp4": (), "b.vob": (), "c.mxf": ("-c:v", "mpeg2video"), "d.h264": (), "e.hevc": (),
+        "f.m2v": (), "g.gif": (), "h.mjpeg": (), "i.ogv": (), "j.nut": (), "k.y4m": (),
+        "l.ivf": ("-c:v", "libvpx"),
+    }  # fmt: skip
+    for name, words in made.items():
+        make(*film, *words, tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no video")
+    for number in range(3):
+        make(*film, "-frames:v", 1, "-update", 1, tmp_path / f"{number}.PNG")
+    settings = {"recipe": {"encode": {"codec": "h264"}}}
+    jobs, notices = plan_videos(open_storage(str(tmp_path)), "", settings)
+    assert [job.source for job in jobs] == sorted(made)
+    for job in jobs:
+        assert probe(tmp_path / job.source).width == 64
+    (told,) = notices
+    assert "passed over" in told
+    assert "3 .png (0.PNG, …), 1 .txt (notes.txt);" in told
+    (tmp_path / "notes.txt").unlink()
+    assert plan_videos(open_storage(str(tmp_path)), "", settings, ("*.mp4",))[1] == []

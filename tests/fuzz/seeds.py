@@ -221,7 +221,7 @@ def batch_job(room: Path) -> Job:
     from vsr.batch.videos import plan_videos
 
     settings: dict[str, Any] = json.loads(json.dumps({"recipe": cheap_recipe().to_dict()}))
-    return plan_videos(open_storage(str(room / "in")), str(room / "out"), settings)[0]
+    return plan_videos(open_storage(str(room / "in")), str(room / "out"), settings)[0][0]
 
 
 def _markers(folder: Path) -> dict[str, bytes]:

@@ -69,7 +69,7 @@ def _distances(referee, source, out):
             stream = container.streams.audio[0]
             sound = [p for p in container.demux(stream) if p.size]
             tick = stream.time_base
-        times = [None if p.pts is None else p.pts * tick - pts[0] * base for p in sound]
+        times = [None if p.pts is None else Fraction(p.pts) * tick - pts[0] * base for p in sound]
         found.append((times, [bytes(p) for p in sound]))
     (before, data), (after, same) = found
     assert same == data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import typer
@@ -186,3 +187,13 @@ def test_wrong_options(
             app, [str(faces), "-o", str(tmp_path / "sr"), *options], catch_exceptions=False
         )
     assert not (tmp_path / "sr").exists()
+
+
+def test_transparency_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "lr"
+    folder.mkdir()
+    for name, channels in (("a.png", 4), ("b.png", 3), ("c.png", 4)):
+        cv2.imwrite(str(folder / name), np.full((16, 16, channels), 90, np.uint8))
+    report = upscale_images(folder, tmp_path / "sr", BICUBIC)
+    assert report.notices == ["transparency was left out (2 of 3 pictures)"]
+    assert report.to_dict()["notices"] == report.notices

@@ -146,7 +146,9 @@ def _videos(request: BatchRequest, settings: dict[str, Any]) -> tuple[Found, lis
     jobs: dict[str, Job] = {}
     notices: list[str] = []
     for root in _roots(request):
-        for job in plan_videos(root, request.out, settings, request.only):
+        found, passed = plan_videos(root, request.out, settings, request.only)
+        notices += passed
+        for job in found:
             first = jobs.setdefault(job.name, job)
             if first is not job:
                 notices.append(f"{root.where(job.source)}: there is also {first.source}; left out")

@@ -72,6 +72,8 @@ def images(
             f"{out}: {len(report.written)} pictures x{report.scale} by {report.model} "
             f"in {report.seconds:.1f} s"
         )
+    for text in report.notices:
+        note(text, quiet=quiet)
     if report.failed:
         for name, reason in report.failed.items():
             note(f"skipped {name}: {reason}", quiet=quiet)

@@ -81,12 +81,15 @@ class StreamPlan:
     """whether its first packet gives no sound and is put to 0, before which files cannot begin"""
 
 
-def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan], list[str]]:
+def plan_streams(
+    info: VideoInfo, container: Container, codec: str | None = None
+) -> tuple[list[StreamPlan], list[str]]:
     """Decide for each sound, subtitle, font and cover whether it can come along.
 
     ffmpeg itself is asked, by a trial run that writes half a second to nowhere: its muxers
     know best what they hold. Returns the plans, in file order, and a notice for each
-    stream that is converted or left out.
+    stream that is converted or left out. codec: of the pictures that will come, which a
+    container that is recommended must hold, too.
     """
     wanted = [s for s in info.streams if _comes_along(s, container)]
     suffix = next(k for k, v in CONTAINERS.items() if v is container)
@@ -105,8 +108,19 @@ def plan_streams(info: VideoInfo, container: Container) -> tuple[list[StreamPlan
         if plan.action == "convert":
             notices.append(f"{plan.stream} was converted to {plan.codec}, which {suffix} can hold")
         elif plan.action == "drop":
-            notices.append(f"{plan.stream} was left out: {suffix} cannot hold it (.mkv may)")
+            remedy = _remedy(info, plan.stream, container, codec)
+            notices.append(f"{plan.stream} was left out: {suffix} cannot hold it{remedy}")
     return plans, notices
+
+
+def _remedy(info: VideoInfo, stream: StreamInfo, container: Container, codec: str | None) -> str:
+    """Which other container takes a stream, by asking the others' muxers in turn."""
+    for suffix, other in CONTAINERS.items():
+        if other is container or (codec is not None and codec not in other.codecs):
+            continue
+        if _can_copy(info, [stream], other):
+            return f" ({suffix} can)"
+    return ""
 
 
 _MOV_TITLES = (

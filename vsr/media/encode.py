@@ -110,7 +110,7 @@ class VideoWriter:
         self._notices: list[str] = []
         self._plans: list[StreamPlan] = []
         if with_streams:
-            self._plans, self._notices = plan_streams(info, self._container)
+            self._plans, self._notices = plan_streams(info, self._container, self._cfg.codec)
             self._notices += picture_notices(info, self._container, format, self._cfg)
         self._notices += tag_notices(color, self._color, width, height)
         titles = read_titles(info) if with_streams else {}

@@ -9,6 +9,7 @@ import re
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 )
 """what is taken for a picture, lower case"""
+_EXTRA_SAMPLES = 338
+"""TIFF's tag of samples beyond colour"""
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
@@ -73,6 +76,26 @@ def read_image(path: Path) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
+def has_alpha(path: Path) -> bool:
+    """Whether a picture has transparency, by its header; False where it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                return "A" in picture.getbands() or "transparency" in picture.info
+    except UnidentifiedImageError:
+        return _tiff_tag(path.read_bytes(), _EXTRA_SAMPLES) is not None
+    except (OSError, ValueError, SyntaxError, struct.error, OverflowError):
+        return False
+
+
+def alpha_notice(count: int, total: int) -> str | None:
+    """What to tell where ``count`` of ``total`` pictures have transparency; None: nothing."""
+    if not count:
+        return None
+    return "transparency was left out" + (f" ({count} of {total} pictures)" if total > 1 else "")
+
+
 def _check_size(path: Path, raw: bytes) -> None:
     """Refuse, by its header alone, a picture that would unpack to more than MAX_PIXELS."""
     try:
@@ -95,16 +118,26 @@ def _check_size(path: Path, raw: bytes) -> None:
 
 def _tiff_size(raw: bytes) -> tuple[int, int]:
     """Size of a TIFF whose samples Pillow does not know, such as RGB of 16 bit; else (0, 0)."""
-    if raw[:4] not in (b"II*\0", b"MM\0*"):
+    sides = (_tiff_tag(raw, t) for t in (TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH))
+    try:
+        width, height = (int(side) for side in sides)
+        return width, height
+    except (ValueError, TypeError):
         return 0, 0
+
+
+def _tiff_tag(raw: bytes, tag: int) -> Any:
+    """A tag of a TIFF; None where there is none, or it is no TIFF that can be read."""
+    if raw[:4] not in (b"II*\0", b"MM\0*"):
+        return None
     tags = TiffImagePlugin.ImageFileDirectory_v2(raw[:8])
     try:
         file = io.BytesIO(raw)
         file.seek(tags.next)
         tags.load(file)
-        return int(tags[TiffImagePlugin.IMAGEWIDTH]), int(tags[TiffImagePlugin.IMAGELENGTH])
+        return tags[tag]
     except (OSError, KeyError, ValueError, TypeError, struct.error):
-        return 0, 0
+        return None
 
 
 def is_whole(data: bytes) -> bool:

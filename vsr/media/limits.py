@@ -17,7 +17,7 @@ MAX_PICTURE_BYTES = limit("VSR_MAX_PICTURE_BYTES", 1 << 30)
 
 CONTAINERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,nut,mxf,h264,hevc,vvc,evc,obu,av1,"
-    "ivf,m4v,vc1,cavsvideo,mjpeg,gif,apng,webp_anim,jpegxl_anim,yuv4mpegpipe,rm,dv,wtv,swf,3dostr,"
+    "ivf,m4v,vc1,cavsvideo,mjpeg,jpeg_pipe,gif,apng,webp_anim,jpegxl_anim,yuv4mpegpipe,rm,dv,wtv,swf,3dostr,"
     "nsv,gxf,r3d,lxf,dhav,mpjpeg,ipmovie,ivr,"
     "mp3,wav,w64,flac,aac,ac3,eac3,aiff,amr,caf,dts,truehd,wv,ape,tta,au,"
     "srt,ass,webvtt"

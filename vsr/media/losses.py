@@ -17,6 +17,8 @@ from vsr.media.packets import packet_times
 
 _ALPHA = re.compile(r"^(yuva|gbrap|rgba|bgra|argb|abgr|ya\d|ayuv|vuya|uyva|pal8)")
 _CHROMA = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0"}
+TRANSPARENCY = "transparency"
+"""in a stream of its own beside VP8 or VP9, which ffmpeg's decoders pass over"""
 _KEEP = "encode.pix_fmt=source keeps"
 _LOST_DATA = {
     r"dolby vision|dovi configuration": "Dolby Vision data",
@@ -24,6 +26,7 @@ _LOST_DATA = {
     r"closed captions": "closed captions",
     r"stereo ?3d": "the 3D layout",
     r"spherical": "the 360 degree projection",
+    r"^ +alpha_mode +: 1": TRANSPARENCY,
 }
 """what ffmpeg calls data that travel inside the pictures' stream -> our words"""
 
@@ -31,7 +34,9 @@ _LOST_DATA = {
 def lost_data(lines: Sequence[str]) -> tuple[str, ...]:
     """Names of what pictures carry beside themselves and no encoder here can write again."""
     text = "\n".join(lines).lower()
-    return tuple(name for pattern, name in _LOST_DATA.items() if re.search(pattern, text))
+    return tuple(
+        name for pattern, name in _LOST_DATA.items() if re.search(pattern, text, re.MULTILINE)
+    )
 
 
 def picture_notices(
@@ -46,7 +51,8 @@ def picture_notices(
         notices.append(
             "the source is interlaced: the two fields of each frame were made one full picture"
         )
-    notices += [f"{name} of the source cannot be written again" for name in info.lost]
+    lost = [name for name in info.lost if name != TRANSPARENCY]
+    notices += [f"{name} of the source cannot be written again" for name in lost]
     color = info.color
     if color.mastering or color.light:
         options = encoder_options(cfg)
@@ -89,7 +95,7 @@ def _pixel_notices(info: VideoInfo, format: PixelFormat, cfg: EncodeConfig) -> l
     if info.bit_depth > format.bit_depth:
         keeps = f"; {_KEEP} 10 bit" if fitting and format.bit_depth < 10 else ""
         notices.append(f"{info.bit_depth} bit a sample became {format.bit_depth} bit{keeps}")
-    if _ALPHA.match(info.pix_fmt):
+    if _ALPHA.match(info.pix_fmt) or TRANSPARENCY in info.lost:
         notices.append("transparency was left out")
     return notices
 

@@ -29,6 +29,12 @@ _MOST_DELAY = 16
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """an mp4's description of itself, which would be a lie in another file"""
 
+_STALE = (
+    "alpha_mode", "encoder", "encoder_options", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES",
+    "_STATISTICS_WRITING_APP", "_STATISTICS_WRITING_DATE_UTC", "_STATISTICS_TAGS",
+)  # fmt: skip
+"""what a source's picture stream says of its own coding, as Matroska's writers do"""
+
 
 def part_arguments(out: Path, *, cfg: EncodeConfig, color: ColorSpec, pixels: int) -> list[str]:
     """ffmpeg's arguments to encode the raw NUT stream on stdin into ``out``, a NUT file too.
@@ -142,6 +148,9 @@ def join_arguments(
     # Repeated options are beyond the builder: they go right before the output's name.
     at = arguments.index(target)
     arguments[at:at] = [w for k, v in titles.items() for w in ("-metadata", f"{k}={v}")]
+    if plans is not None:
+        stale = [f"{name}{end}=" for name in _STALE for end in ("", "-eng")]
+        arguments[at:at] = [w for tag in stale for w in ("-metadata:s:v:0", tag)]
     return arguments
 
 

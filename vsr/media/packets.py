@@ -30,6 +30,8 @@ UNTIMED_CONTAINERS = frozenset(
 )
 """containers that store no presentation times; with reordered frames those ffmpeg guesses
 are out of order"""
+CLOCKLESS_CONTAINERS = frozenset({"mjpeg", "jpeg_pipe"})
+"""pictures one behind another and nothing else, which ffmpeg times at a constant rate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ class _Lines:
         seen = np.frombuffer(self.hidden, np.int8)[:count] == 0
         clock = None
         missing = pts == _NO_PTS
-        timed = not (container in UNTIMED_CONTAINERS and missing.any())
+        timed = container not in CLOCKLESS_CONTAINERS and not (
+            container in UNTIMED_CONTAINERS and missing.any()
+        )
         timing = np.where(dts == _NO_PTS, pts, dts)
         known = timing != _NO_PTS
         if timed and not runs_through(timing[known], WRAPS.get(container)):

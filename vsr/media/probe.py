@@ -16,6 +16,7 @@ from vsr.core.video import StreamInfo, VideoInfo
 from vsr.media.banner import Banner, FirstFrame, parse_banner, parse_first_frame
 from vsr.media.formats import bit_depth_of, is_rgb
 from vsr.media.hdr import parse_hdr10
+from vsr.media.images import IMAGE_SUFFIXES
 from vsr.media.limits import MAX_PIXELS, MAX_STREAMS, SAFE_INPUT, safe_input_words
 from vsr.media.losses import lost_data
 from vsr.media.packets import PacketScan, packet_times, scan_packets
@@ -46,6 +47,8 @@ def probe(path: Path) -> VideoInfo:
         raise InputError(_no_video(path, banner))
     first = _first_frame(path, stream.index)
     scan = scan_packets(path, stream.index, str(banner.container))
+    if banner.container == "jpeg_pipe" and len(scan.pts) == 1:
+        raise InputError(picture_error(path))
     return _assemble(path, banner, stream, first, scan)
 
 
@@ -121,11 +124,30 @@ def _unreadable(path: Path, lines: Sequence[str]) -> str:
             f"{path}: the mp4 has no index (moov atom): the recording was cut off before it was "
             "finished; repair it with a recovery tool or record it again"
         )
+    if path.suffix.lower() in IMAGE_SUFFIXES or _is_picture(path):
+        return picture_error(path)
     if match := re.search(r"[Ff]ormat not on whitelist|not on whitelist", text):
         return f"{path}: is not a video file ({match.group(0)}); convert it to mp4 or mkv first"
     reason = next((s for s in _REASONS if s in text), "ffmpeg does not know its format")
     return f"{path}: is not a video that can be read ({reason}); check that it plays elsewhere"
 
+
+def picture_error(path: Path) -> str:
+    """What to say of a single picture where a video is expected."""
+    return (
+        f"{path}: is a single picture, expected a video; enlarge pictures with 'vsr images', which "
+        "takes a folder of them"
+    )
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether the first bytes are those of a JPEG, PNG, WebP, TIFF or BMP."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"BM")
 
 _REASONS = (
     "Invalid data found when processing input",

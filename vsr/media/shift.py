@@ -140,7 +140,13 @@ def _starts(info: VideoInfo, indices: Sequence[int]) -> dict[int, _Start]:
         *whole, rest = (lines.pop() + data).split(b"\n")
         lines.extend([*whole, rest])
 
+    over = False
+
     def say(line: str) -> None:
+        nonlocal over
+        over = over or line.startswith(("Stream mapping", "Output #"))  # which number anew
+        if over:
+            return
         if (match := _DELAY.match(line)) and int(match[1]) in found and int(match[2]):
             found[int(match[1])].delay_s = Fraction(int(match[3]), int(match[2]))
 

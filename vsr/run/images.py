@@ -13,7 +13,7 @@ import numpy as np
 
 from vsr.core.errors import InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook, silent
-from vsr.media.images import list_images, read_image, write_image
+from vsr.media.images import alpha_notice, has_alpha, list_images, read_image, write_image
 from vsr.models.tiles import CONTEXT, TILE, upscale_picture
 from vsr.models.upscale import Upscaler
 from vsr.run.output import check_writable
@@ -34,6 +34,8 @@ class ImagesReport:
     """names of the files written, in the order of the input"""
     failed: dict[str, str] = field(default_factory=dict)
     """name of an input: why it was skipped"""
+    notices: list[str] = field(default_factory=list)
+    """what the results do not have of the inputs"""
     seconds: float = 0.0
     """wall time"""
 
@@ -76,6 +78,9 @@ def upscale_images(
             report.written.append(targets[path].name)
         done = len(report.written) + len(report.failed)
         progress(Progress("enlarging", done, len(paths), len(report.written), "images"))
+    enlarged = [path for path in paths if path.name not in report.failed]
+    if text := alpha_notice(sum(map(has_alpha, enlarged)), len(enlarged)):
+        report.notices.append(text)
     report.seconds = time.perf_counter() - start
     return report
 

@@ -1,0 +1,128 @@
+"""Inputs that cameras, phones and other programs write, and what is told of their losses."""
+
+from __future__ import annotations
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from vsr.core.errors import InputError
+from vsr.media.codecs import CODECS
+from vsr.media.containers import CONTAINERS, plan_streams
+from vsr.media.folder import FolderReader, probe_folder
+from vsr.media.images import has_alpha
+from vsr.media.probe import probe
+
+_FILM = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.4")
+_NOISE = ("-f", "lavfi", "-i", "color=s=320x240:r=25:d=0.4,noise=alls=60:allf=t")
+
+
+@pytest.mark.parametrize("film", [_FILM, _NOISE], ids=["small", "large"])
+@pytest.mark.parametrize("name", ["in.mjpeg", "in.mjpg", "camera.bin"])
+def test_raw_motion_jpeg_is_taken_at_a_constant_rate_and_says_so(referee, tmp_path, film, name):
+    """ffmpeg takes such a stream for MJPEG or for pictures, by the size of the first."""
+    source, out = tmp_path / name, tmp_path / "out.mkv"
+    referee.ffmpeg(*film, "-c:v", "mjpeg", "-q:v", 2, "-f", "mjpeg", source)
+    job = referee.job(source, out)
+    pts, base = referee.pts(out)
+    assert [round(1000 * p * base) for p in pts] == [40 * k for k in range(10)]
+    assert [n for n in job.report.notices if "a constant 25 fps was taken" in n]
+
+
+@pytest.mark.parametrize("name", ["face.jpg", "face.JPEG", "face.png", "face.webp", "face.bmp",
+                                  "face.tif", "jpeg.bin", "png.bin"])  # fmt: skip
+def test_a_photograph_is_named_and_so_is_the_command_for_it(tmp_path, name):
+    path = tmp_path / name
+    suffix = f".{path.stem}" if path.suffix == ".bin" else path.suffix
+    picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    path.write_bytes(cv2.imencode(suffix.lower(), picture)[1].tobytes())
+    with pytest.raises(InputError, match=r"is a single picture, expected a video; .*'vsr images'"):
+        probe(path)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_transparency_beside_vp8_and_vp9_is_told_and_not_promised(referee, tmp_path, codec, suffix):
+    source, out = tmp_path / "in.webm", tmp_path / f"out{suffix}"
+    words = ("-vf", "format=yuva420p", "-c:v", codec, "-auto-alt-ref", 0)
+    referee.ffmpeg(*_FILM, *words, "-metadata:s:v", "title=a logo", source)
+    job = referee.job(source, out, codec="vp9", preset="ultrafast")
+    assert [n for n in job.result.notices if "transparency" in n] == ["transparency was left out"]
+    with av.open(str(source)) as before, av.open(str(out)) as after:
+        old = {k.lower(): v for k, v in before.streams.video[0].metadata.items()}
+        new = {k.lower(): v for k, v in after.streams.video[0].metadata.items()}
+    assert (old["alpha_mode"], old["title"]) == ("1", "a logo")
+    assert "encoder" in old
+    assert not {"alpha_mode", "encoder"} & set(new)
+    assert new["title"] == "a logo"
+
+
+def test_a_sources_counts_of_its_own_bytes_and_frames_are_not_copied(referee, tmp_path):
+    """As mkvmerge notes them; they would be lies beside other pictures."""
+    source, out = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    tags = ("BPS=1", "BPS-eng=1", "NUMBER_OF_FRAMES=99", "_STATISTICS_TAGS-eng=BPS")
+    words = [w for tag in tags for w in ("-metadata:s:v", tag)]
+    referee.ffmpeg(*_FILM, "-c:v", "libx264", *words, source)
+    referee.job(source, out)
+    with av.open(str(source)) as before, av.open(str(out)) as after:
+        assert {t.split("=")[0] for t in tags} <= set(before.streams.video[0].metadata)
+        assert set(after.streams.video[0].metadata) <= {"DURATION", "HANDLER_NAME", "language"}
+
+
+@pytest.mark.parametrize("transparent", [0, 1, 3])
+def test_transparency_in_a_folder_of_pictures_is_told(tmp_path, transparent):
+    for number in range(3):
+        picture = np.full((16, 24, 4 if number < transparent else 3), 90, np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number:03d}.png"), picture)
+    reader = FolderReader(probe_folder(tmp_path))
+    assert len(list(reader)) == 3
+    told = f"transparency was left out ({transparent} of 3 pictures)"
+    assert reader.report.notices == ([told] if transparent else [])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_transparency_is_seen_in_the_header(tmp_path, suffix, depth, channels):
+    if suffix == ".webp" and (depth == np.uint16 or channels == 1):
+        pytest.skip("WebP has neither")
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), np.full((8, 8, channels), 100, depth))
+    assert has_alpha(path) == (channels == 4)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_container_holds_the_codecs_that_it_is_said_to(referee, tmp_path, codec):
+    """By the muxers themselves."""
+    plain = tmp_path / "plain.nut"
+    words = ("-pix_fmt", "yuv420p", "-c:v", CODECS[codec].encoder)
+    referee.ffmpeg(*_FILM, *words, plain)
+    for suffix, container in CONTAINERS.items():
+        if codec in container.codecs:
+            out = tmp_path / f"out{suffix}"
+            referee.ffmpeg("-i", plain, "-c", "copy", "-f", container.muxer, out)
+            assert referee.facts(out).width == 64
+    assert any(codec in c.codecs for c in CONTAINERS.values())
+
+
+def _odd_sound(referee, path):
+    """A QuickTime file whose sound ffmpeg can copy only into another one (Apple's APAC)."""
+    sound = ("-f", "lavfi", "-i", "sine=d=0.4")
+    referee.ffmpeg(*_FILM, *sound, "-c:v", "libx264", "-c:a", "aac", path)
+    data = path.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"xsds")
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("suffix", [s for s in CONTAINERS if s != ".m4v"])  # told as .mp4
+def test_a_remedy_is_a_container_that_holds_the_stream(referee, tmp_path, suffix):
+    source = tmp_path / "in.mov"
+    _odd_sound(referee, source)
+    _, notices = plan_streams(probe(source), CONTAINERS[suffix], "h264")
+    if suffix == ".mov":
+        assert notices == []
+    else:
+        (told,) = notices
+        assert told.endswith(f"was left out: {suffix} cannot hold it (.mov can)")
+    _, notices = plan_streams(probe(source), CONTAINERS[suffix], "vp9")
+    assert not any(".mov can" in n for n in notices)  # it could not hold the pictures

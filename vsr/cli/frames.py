@@ -145,3 +145,6 @@ def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> Non
     if broken is not None:
         fail(f"the source breaks off at {broken:.2f} s; {out} holds everything up to there")
         raise typer.Exit(BrokenSourceError.exit_code)
+    if index.video and index.video.get("lost"):
+        fail(f"{index.video['lost']} frames could not be decoded; {out} holds the others")
+        raise typer.Exit(BrokenSourceError.exit_code)

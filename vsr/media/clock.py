@@ -127,7 +127,7 @@ def one_clock(tracks: Sequence[Track], order: Sequence[int], wrap: int | None) -
 
 def clock_notices(info: VideoInfo) -> list[str]:
     """What is to be said of a clock that does not run through."""
-    jumps: tuple[ClockJump, ...] = info.clock.jumps if info.clock else ()
+    jumps: list[ClockJump] = list(info.clock.jumps) if info.clock else []
     told = [
         f"the source's clock jumps back by {jump.back_s:.2f} s: what follows was moved by "
         f"{jump.moved_s:.2f} s, sound and pictures alike, and begins at {jump.at_s:.2f} s"

@@ -8,8 +8,9 @@ from pathlib import Path
 _CUT_SHORT = re.compile(r"partial file|ended prematurely|Truncat|Input/output error", re.IGNORECASE)
 _SUSPECT = re.compile(r"corrupt (decoded frame|input packet)")
 """what a transport stream's missing packets are called, also where two of them were joined"""
+_REFUSED = re.compile(r"Error submitting packet to decoder|Decoding error")
+"""a packet out of which no picture came, which may not have held any"""
 _DAMAGED = re.compile(
-    r"Error submitting packet to decoder|Decoding error|"
     r"invalid as first byte of an EBML number|"
     r"error while decoding MB|concealing \d+|damaged at \d+"
 )
@@ -36,8 +37,10 @@ class DamageLog:
         """the container says that bytes are missing at its end"""
         self.damaged = 0
         """pictures or packets reported as damaged"""
+        self.refused = 0
+        """packets that the decoder could make nothing of"""
         self.first_damage_s: float | None = None
-        """about when the first of them is shown, seconds"""
+        """about when the first of all these is shown, seconds"""
         self.sizes: dict[str, float] = {}
         """further sizes that pictures have in the middle of the film -> about when, seconds"""
         self.now_s = 0.0
@@ -53,10 +56,22 @@ class DamageLog:
             self.cut_short = True
         elif (match := _SUSPECT.search(text)) and self._explained[match.group(1)] > 0:
             self._explained[match.group(1)] -= 1
-        elif match or _DAMAGED.search(text):
-            self.damaged += 1
+        elif match or _DAMAGED.search(text) or _REFUSED.search(text):
+            if match or _DAMAGED.search(text):
+                self.damaged += 1
+            else:
+                self.refused += 1
             if self.first_damage_s is None:
                 self.first_damage_s = self.now_s
+
+    @property
+    def complaints(self) -> int:
+        """What the decoder and the reader of the container found wrong."""
+        return self.damaged + self.refused
+
+    def near_end(self, last_s: float, within_s: float) -> bool:
+        """Whether all damage lies within so many seconds of the last frame."""
+        return self.first_damage_s is not None and last_s - self.first_damage_s < within_s
 
 
 def shorter_than_promised(path: Path, container: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -14,8 +14,9 @@ from vsr.core.color import PixelFormat
 from vsr.core.errors import DataError, FfmpegError, InputError, UsageError
 from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
+from vsr.media.account import INDEXED, Account, DecodeReport
 from vsr.media.clock import clock_notices
-from vsr.media.damage import DamageLog, shorter_than_promised
+from vsr.media.damage import DamageLog
 from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.hwaccel import DEVICE, HwAccel, can_decode, check_hwaccel
@@ -24,13 +25,10 @@ from vsr.media.process import FfmpegProcess, describe_exit, was_killed
 from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, raster, rate_of
 
 _PTS, _RGB, _CANVAS = 0, 1, 2
-SEEKABLE = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"))
+SEEKABLE = INDEXED
 """containers with an index; elsewhere a seek may land behind the keyframe that is needed"""
 _LEAST_STEP_S = Fraction(1, 1000)
 """what Matroska can tell apart"""
-_END_S = 1.0
-"""damage within so many seconds (or 40 frames, what ffmpeg may be ahead of us) of the last
-frame counts as the source breaking off: some containers have no other sign of it"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +50,6 @@ class DecodeConfig:
                 "decode.folder_fps: got 'source', wanted a number of frames per second: "
                 "pictures in a folder carry no rate of their own"
             )
-
-
-@dataclass(slots=True)
-class DecodeReport:
-    """What decoding found; complete once the reader is exhausted."""
-
-    frames_decoded: int = 0
-    """frames taken from the decoder (which itself drops those beside an even grid)"""
-    frames_kept: int = 0
-    last_seconds: float | None = None
-    """time of the last frame decoded, in the source's own timestamps"""
-    broken_at_s: float | None = None
-    """end of the last frame of a source that broke off; None where it came to its end"""
-    notices: list[str] = field(default_factory=list)
 
 
 class VideoReader:
@@ -121,6 +105,10 @@ class VideoReader:
         if self._canvas_from is not None and self._canvas_from > times[-1]:
             self._canvas = None  # not one is wanted, and ffmpeg fails where an output stays empty
         self._damage = DamageLog(joins=len(info.clock.jumps) if info.clock else 0)
+        self._account = Account(
+            info, self._scan, self.report, self._damage, low=self._first, high=self._end
+        )
+        self._raster = raster(times, self._keep) if self._scan.complete else None
         self._process: FfmpegProcess | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -191,7 +179,6 @@ class VideoReader:
     def _start(self) -> FfmpegProcess:
         seekable = self.info.container in SEEKABLE and self.info.clock is None
         seek = self._start_s if seekable else None
-        grid = raster(self._scan.pts, self._keep) if self._scan.complete else None
 
         def build(fds: Sequence[int]) -> list[str]:
             pipes = Outputs(
@@ -203,7 +190,7 @@ class VideoReader:
                 scale=self._scale,
                 canvas=self._canvas,
                 seek_s=seek,
-                raster=grid,
+                raster=self._raster,
                 canvas_from=self._canvas_from,
                 hwaccel=self._device,
             )
@@ -216,10 +203,13 @@ class VideoReader:
         least_pts: int | None = None
         repaired, step = 0, max(1, math.ceil(_LEAST_STEP_S / self.info.time_base))
         for pts in self._timestamps(process):
+            if self._raster is not None and (pts - self._raster[0]) % self._raster[1]:
+                self._account.take(pts)
+                continue
             rgb, canvas = self._pictures(process, pts)
             if rgb is None:
                 break  # the last picture is cut off: ffmpeg ended in the middle of it
-            self.report.frames_decoded += 1
+            self._account.take(pts)
             if self._end is not None and pts >= self._end:
                 process.kill()
                 self._conclude(None)
@@ -329,12 +319,9 @@ class VideoReader:
                 f"{info.path}: not one picture could be decoded (ffmpeg: {words}); "
                 "check that it plays elsewhere"
             )
+        self._account.settle(code)
         if code is None:
             return
-        if self._breaks_off(code):
-            report.broken_at_s = (report.last_seconds or 0.0) + float(self._step() * info.time_base)
-        else:
-            report.notices.extend(self._losses())
         own = f"{info.width}x{info.height}"
         if info.rotation_deg % 180:
             own = f"{info.height}x{info.width}"
@@ -345,39 +332,15 @@ class VideoReader:
                     f"those were fitted into {own}"
                 )
         if not self._scan.timed:
-            report.notices.append(
-                f"{info.container} stores no presentation times for {info.codec}: "
-                f"a constant {float(info.frame_rate or 0):g} fps was taken"
-            )
+            report.notices.append(self._rate_notice())
 
-    def _breaks_off(self, code: int) -> bool:
-        """Whether pictures are missing at the source's end."""
-        last = self.report.last_seconds or 0.0
-        step_s = float(self._step() * self.info.time_base)
-        first_damage = self._damage.first_damage_s
-        if first_damage is not None and last - first_damage < max(_END_S, 40 * step_s):
-            return True
-        times = self.expected_times()
-        if self._scan.complete and len(times):
-            missing = last + 1.5 * step_s < float(times[-1] * self.info.time_base)
-        else:
-            missing = self.report.frames_decoded < 0.95 * len(times)
-        cut = shorter_than_promised(self.info.path, self.info.container)
-        return code != 0 or missing or cut or self._damage.cut_short
-
-    def _losses(self) -> list[str]:
-        """Notices about damage in the middle of a source that goes on behind it."""
-        notices = []
-        if self._damage.damaged:
-            notices.append(
-                f"the source is damaged from about {self._damage.first_damage_s or 0:.1f} s on "
-                f"({self._damage.damaged} errors while decoding); what could be decoded was kept"
-            )
-        total = len(self.expected_times())
-        lost = total - self.report.frames_kept
-        if self._scan.complete and lost > 0.02 * total:
-            notices.append(f"{lost} of {total} pictures could not be decoded")
-        return notices
+    def _rate_notice(self) -> str:
+        info, steps = self.info, np.diff(self._scan.pts)
+        rate = float(info.frame_rate or 0)
+        text = f"{info.container} stores no presentation times for {info.codec}: "
+        if len(steps) and info.container == "mpegvideo" and int(np.ptp(steps)) > 1:
+            return f"{text}each frame lasts the fields that it names ({rate:g} fps)"
+        return f"{text}a constant {rate:g} fps was taken"
 
 
 def _to_full_scale(rgb: np.ndarray) -> None:

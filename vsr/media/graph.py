@@ -1,8 +1,8 @@
 """Arguments of the decoding ffmpeg: one decode, three outputs. Pure builders.
 
-source -> tag -> split -> RGB at the source's size               (what stages look at)
+source -> split -> a speck of 8x8, as framecrc lines             (each frame's timestamp)
+                -> tag -> RGB at the source's size               (what stages look at)
                        -> Lanczos, scale x, in the encoder's format  (what is pasted into)
-                       -> a speck of 8x8, as framecrc lines          (each frame's timestamp)
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def decode_arguments(
     """ffmpeg's arguments to decode ``info``'s picture stream into the pipes.
 
     seek_s: decode from the keyframe at or before this second on, in the source's own
-    timestamps; None for all. raster: only frames with pts = origin + k * period. canvas_from:
+    timestamps; None for all. raster: only frames with pts = origin + k * period have pictures, all
+    have a timestamp. canvas_from:
     frames with a smaller pts have no canvas. hwaccel: device that decodes, by ffmpeg's name;
     it falls back on the processor by itself.
     """
@@ -67,6 +68,8 @@ def decode_arguments(
         # A full picture for each frame, at its own time; the filter halves the time base.
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
         stream = stream.filter("settb", f"{info.time_base.numerator}/{info.time_base.denominator}")
+    halves = stream.filter_multi_output("split", 2)
+    every, stream = halves[0], halves[1]
     if raster is not None:
         origin, period = raster
         stream = stream.filter("select", f"not(mod(pts-({origin}),{period}))")
@@ -81,13 +84,13 @@ def decode_arguments(
             range="pc" if info.color.full_range else "tv",
             colorspace=MATRIX_TAGS[info.color.matrix],
         )
-    branches = stream.filter_multi_output("split", 3 if canvas else 2)
+    branches = stream.filter_multi_output("split", 2) if canvas else [stream]
     outputs = [
-        _output(_speck(branches[0]), fds.pts, "framecrc"),
-        _output(_to_rgb(branches[1], info, rgb_source), fds.rgb, "rawvideo"),
+        _output(_speck(every), fds.pts, "framecrc"),
+        _output(_to_rgb(branches[0], info, rgb_source), fds.rgb, "rawvideo"),
     ]
     if canvas is not None and fds.canvas is not None:
-        late = branches[2]
+        late = branches[1]
         if canvas_from is not None:
             late = late.filter("select", f"gte(pts,{canvas_from})")
         upscaled = _to_canvas(late, info, rgb_source, scale, canvas)

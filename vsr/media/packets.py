@@ -17,12 +17,14 @@ from vsr.core.errors import InputError
 from vsr.core.video import Clock, VideoInfo
 from vsr.media.clock import WRAPS, Track, one_clock, runs_through
 from vsr.media.limits import SAFE_INPUT, safe_input_words
+from vsr.media.pictures import Pictures, find_pictures
 from vsr.media.process import run_ffmpeg
 
 _NO_PTS = -(2**63)
 _RAISED = 1 << 50
 """added to every time, so that it stays above the packet's number"""
 _MISSING = 1 << 49
+_KEY = 1
 _DISCARD = 4  # AV_PKT_FLAG_DISCARD: before an edit list's start, decoded but never shown
 
 UNTIMED_CONTAINERS = frozenset(
@@ -48,6 +50,8 @@ class PacketScan:
     timed: bool
     """False where the container holds no presentation times: ``pts`` is then a timeline of
     constant rate, to be given to the decoded frames in turn"""
+    starts_with_key: bool = True
+    """whether the first picture can be decoded without others"""
     clock: Clock | None = None
     """how the packets' own times became those here; None: they are the same"""
 
@@ -90,7 +94,14 @@ def _arguments(path: Path, stream_index: int, fds: Sequence[int]) -> list[str]:
     raised = f"setts=dts=N:duration=DURATION:pts=if({known}\\,{{0}}+{_RAISED}\\,{_MISSING})"
     filters = {"bsf:v:0": raised.format("PTS"), "bsf:v:1": raised.format("DTS")}
     out = ffmpeg.output(
-        source, source, f"pipe:{fds[0]}", format="framecrc", codec="copy", copytb=1, **filters
+        source,
+        source,
+        f"pipe:{fds[0]}",
+        format="framecrc",
+        codec="copy",
+        copytb=1,
+        copyinkf=None,
+        **filters,
     )
     return out.global_args("-loglevel", "level+error").get_args()
 
@@ -106,6 +117,8 @@ class _Lines:
         self.hidden = array("b")
         """1 where an edit list hides the picture"""
         self.time_base = Fraction(1)
+        self.codec = ""
+        self.starts_with_key = True
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
@@ -115,6 +128,8 @@ class _Lines:
             if line.startswith(b"#"):
                 if line.startswith(b"#tb 0:"):
                     self.time_base = Fraction(line[6:].decode().strip())
+                elif line.startswith(b"#codec_id 0:"):
+                    self.codec = line[12:].decode().strip()
                 continue
             fields = line.split(b",", 7)
             if len(fields) < 6:
@@ -125,7 +140,10 @@ class _Lines:
                 self.dts.append(time)
                 continue
             flags = fields[6].strip() if len(fields) > 6 else b""
-            hidden = flags.startswith(b"F=") and int(flags[2:], 16) & _DISCARD
+            bits = int(flags[2:], 16) if flags.startswith(b"F=") else _KEY
+            hidden = bits & _DISCARD
+            if not self.pts:
+                self.starts_with_key = bool(bits & _KEY)
             self.pts.append(time)
             self.duration.append(int(fields[3]))
             self.hidden.append(1 if hidden else 0)
@@ -149,20 +167,32 @@ class _Lines:
         if clock is not None:
             move = _move_of(clock, stream_index, count)
             dts, pts = (np.where(t == _NO_PTS, t, t + move) for t in (dts, pts))
-        dts, pts, duration, missing = dts[seen], pts[seen], duration[seen], missing[seen]
+        pictures = _pictures(path, stream_index, self.codec, container)
+        begins = np.flatnonzero(np.array(pictures.second) == 0) if pictures else np.zeros(0, int)
+        if not timed:
+            frame_s = pictures.frame_s if pictures else None
+            step = round(frame_s / self.time_base) if frame_s else None
+            frames = len(begins) or len(dts)
+            pts, duration = _constant_rate(dts, duration, container, frames, step)
+            missing = np.ones(len(pts), bool)
+        else:
+            if pictures is not None and len(pictures.second) == count:
+                # A second field's packet is no frame, but lasts as a part of one.
+                duration = np.add.reduceat(duration, begins)
+                dts, pts, missing, seen = dts[begins], pts[begins], missing[begins], seen[begins]
+            pts, duration, missing = pts[seen], duration[seen], missing[seen]
+            if missing.any():
+                pts = _fill(pts, missing, int(np.median(duration)))
         if not len(pts):
             raise InputError(f"{path}: its edit list hides every picture; convert it first")
-        if not timed:
-            pts = _constant_rate(dts, int(np.median(duration)), keep_gaps=container == "avi")
-        elif missing.any():
-            pts = _fill(pts, missing, int(np.median(duration)))
-        end = pts + np.maximum(duration if timed else _step(pts), 1)
+        end = pts + np.maximum(duration, 1)
         return PacketScan(
             pts=np.sort(pts),
             end_pts=int(end.max()),
             time_base=self.time_base,
             complete=not missing.any(),
             timed=timed,
+            starts_with_key=self.starts_with_key,
             clock=clock,
         )
 
@@ -273,13 +303,30 @@ def _step(pts: np.ndarray) -> int:
     return max(1, int(np.median(np.diff(np.sort(pts))))) if len(pts) > 1 else 1
 
 
-def _constant_rate(dts: np.ndarray, duration: int, *, keep_gaps: bool) -> np.ndarray:
-    """A timeline from decoding times: AVI's count display slots, raw streams' are a raster."""
+def _constant_rate(
+    dts: np.ndarray, duration: np.ndarray, container: str, frames: int, step: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(times, durations) from decoding times: AVI's count display slots, MPEG-2's tell how many
+    fields each frame lasts, other raw streams are a raster.
+
+    frames: of the stream. step: ticks that one lasts, where the stream says so.
+    """
+    if container == "mpegvideo" and np.all(duration > 0):
+        return np.cumsum(duration) - duration, duration
     known = np.sort(dts[dts != _NO_PTS])
-    if keep_gaps and len(known) == len(dts):
-        return known - known[0]
-    step = _step(known) if len(known) > 1 else max(1, duration)
-    return np.arange(len(dts), dtype=np.int64) * step
+    if container == "avi" and len(known) == len(dts):
+        return known - known[0], np.full(len(known), _step(known))
+    if not step:
+        step = _step(known) if len(known) > 1 else max(1, int(np.median(duration)))
+    return np.arange(frames, dtype=np.int64) * step, np.full(frames, step)
+
+
+def _pictures(path: Path, stream_index: int, codec: str, container: str) -> Pictures | None:
+    """The pictures of a stream whose packets may be something else."""
+    raw = container == codec
+    if codec == "h264" or (codec == "hevc" and raw):
+        return find_pictures(path, stream_index, codec, only_fields=not raw)
+    return None
 
 
 def _fill(pts: np.ndarray, missing: np.ndarray, duration: int) -> np.ndarray:

@@ -285,6 +285,9 @@ def _color(path: Path, first: FirstFrame, rotation_deg: int) -> ColorSpec:
 def _frame_rate(nominal: Fraction | None, scan: PacketScan) -> Fraction | None:
     """The nominal rate where the timestamps agree with it, else theirs between the gaps."""
     found = rate_of(scan.pts, scan.time_base)
+    if not scan.timed:  # what each frame lasts is all there is
+        found = len(scan.pts) / ((scan.end_pts - int(scan.pts[0])) * scan.time_base)
+        found = found.limit_denominator(1001)
     if found is None or (nominal is not None and abs(nominal / found - 1) < Fraction(1, 50)):
         return nominal
     return found

@@ -222,6 +222,7 @@ class _Folder:
             "frame_rate": str(rate / cfg.every) if rate else None,
             "end_s": end_s,
             "broken_at_s": reader.report.broken_at_s,
+            "lost": reader.report.lost,
         }
 
     def finish(self, index: ExportIndex) -> None:

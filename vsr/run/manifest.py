@@ -98,7 +98,9 @@ class Manifest:
     model: dict[str, Any]
     """name and sha256 of the weights, and the scale of the output"""
     frames: dict[str, int | None]
-    """source: frames in the source (None where not counted); decoded; written"""
+    """source: frames in the source (None where not counted); decoded: those that a decoder
+    gives; off_grid: of them, those that the rate leaves out; written; lost_start, lost_middle,
+    lost_end: frames of the source that no decoder gives, by where they stand"""
     faces: int
     tracks: list[dict[str, Any]]
     seconds: float
@@ -116,6 +118,8 @@ class Manifest:
     """"run", or "assemble" where an export was put together"""
     broken_at_s: float | None = None
     """second up to which the source could be decoded, where it broke off"""
+    clock: list[dict[str, float]] = field(default_factory=list)
+    """where the source's clock jumps back, see `vsr.core.video.ClockJump`"""
     notices: list[str] = field(default_factory=list)
     format: int = FORMAT
 
@@ -159,7 +163,11 @@ class Manifest:
             frames={
                 "source": source.frame_count,
                 "decoded": report.frames_decoded,
+                "off_grid": report.frames_decoded - report.frames_kept,
                 "written": frames_written,
+                "lost_start": report.lost_start,
+                "lost_middle": report.lost_middle,
+                "lost_end": report.lost_end,
             },
             faces=faces,
             tracks=[track_to_dict(t) for t in tracks],
@@ -167,8 +175,14 @@ class Manifest:
             first_frame_s=None if first_frame_s is None else round(first_frame_s, 3),
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
+            clock=[dataclasses.asdict(j) for j in source.clock.jumps] if source.clock else [],
             notices=[*report.notices, *(text for r in outputs for text in r.notices)],
         )
+
+    @property
+    def lost(self) -> int:
+        """Frames of the source that could not be decoded; those behind a break count too."""
+        return sum(self.frames.get(f"lost_{place}") or 0 for place in ("start", "middle", "end"))
 
     def placed(self, name: str, source: str | None) -> Manifest:
         """The record of a single output that was made elsewhere and is moved beside it.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from vsr.core.color import PixelFormat
+from vsr.core.errors import FfmpegError
 from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
@@ -114,6 +115,7 @@ def _restore(
             frames_written += 1
             faces += count
             progress(Progress("restoring", frames_written, reader.expected_frames, faces))
+        check_all_came(info, reader.report.frames_kept, frames_written)
         outputs = sink.finish(reader.report.broken_at_s)
     return Manifest.collect(
         source=info,
@@ -132,6 +134,15 @@ def _restore(
         source_sha256=source_sha256,
         working_scales=log.working_scales,
     ).write(out)
+
+
+def check_all_came(info: VideoInfo, kept: int, written: int) -> None:
+    """Raise FfmpegError where a frame that was decoded and kept did not reach the output."""
+    if written != kept:
+        raise FfmpegError(
+            f"{info.path}: {written} frames reached the output, expected the {kept} that were "
+            "decoded; nothing was kept, please report this with the file's details"
+        )
 
 
 def followed_faces(

@@ -1,0 +1,158 @@
+"""Pictures are counted as pictures, and what is lost is counted where it is lost."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsr.media.decode import DecodeConfig, VideoReader
+from vsr.media.packets import scan_packets
+from vsr.media.pictures import find_pictures
+from vsr.media.probe import probe
+
+sys.path.insert(0, str(Path(__file__).parent))
+from h264fields import stream
+
+AUD = b"\0\0\0\1\x09\xf0"
+RFF = 0x02
+
+
+def read(path, fps="source"):
+    """(info, frames' pts, report)."""
+    info = probe(path)
+    reader = VideoReader(info, cfg=DecodeConfig(fps=fps))
+    return info, [frame.pts for frame in reader], reader.report
+
+
+@pytest.mark.parametrize("suffix", [".264", ".ts", ".mkv", ".mp4"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_two_fields_are_one_frame(referee, tmp_path, suffix, whole):
+    raw = tmp_path / "raw.264"
+    raw.write_bytes(stream(24, whole=whole))
+    source = raw
+    if suffix != ".264":
+        source = tmp_path / f"in{suffix}"
+        referee.ffmpeg("-framerate", 36 if whole else 50, "-f", "h264", "-i", raw, "-c", "copy",
+                       source)  # fmt: skip
+    info, pts, report = read(source, fps="30")
+    assert info.frame_count == len(pts) == report.frames_decoded == 24
+    assert (report.lost, report.broken_at_s) == (0, None)
+    assert not any("could not" in n or "damaged" in n for n in report.notices)
+    if not whole:
+        assert info.frame_rate == 25
+        assert info.duration_s == pytest.approx(24 / 25, abs=0.002)
+    if suffix != ".264":
+        assert pts == referee.pts(source)[0]
+
+
+def test_second_fields_are_found_by_their_headers(tmp_path):
+    raw = tmp_path / "raw.264"
+    raw.write_bytes(stream(6, whole=True))
+    found = find_pictures(raw, 0, "h264", only_fields=True)
+    assert found is not None
+    assert found.second.tolist() == [0, 1, 0, 0, 1, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(("codec", "format", "end"), [
+    ("libx264", "h264", AUD), ("libx265", "hevc", b"\0\0\0\1\x46\x01\x50"),
+])  # fmt: skip
+def test_a_delimiter_at_the_end_is_no_picture(referee, tmp_path, codec, format, end):
+    raw = tmp_path / f"raw.{format}"
+    tune = ("-x265-params", "log-level=error:aud=1:bframes=0") if format == "hevc" else ("-bf", 0)
+    referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1", "-c:v", codec, *tune, "-aud",
+                   1, "-f", format, raw) if format == "h264" else referee.ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1", "-c:v", codec, *tune, "-f", format, raw
+    )  # fmt: skip
+    raw.write_bytes(raw.read_bytes() + end)
+    info, pts, report = read(raw)
+    assert (info.frame_count, len(pts)) == (25, 25)
+    assert (report.broken_at_s, report.lost) == (None, 0)
+
+
+def test_a_progressive_stream_is_not_read_a_second_time(clips):
+    assert find_pictures(clips("r30.mp4"), 0, "h264", only_fields=True) is None
+    found = find_pictures(clips("r30.mp4"), 0, "h264", only_fields=False)
+    assert found is not None
+    assert len(found.second) == 36
+
+
+def pulled_down(source, out):
+    """Mark every other MPEG-2 frame as lasting three fields (2:3 pulldown, by ISO 13818-2)."""
+    data, number = bytearray(source.read_bytes()), 0
+    at = data.find(b"\0\0\1")
+    while at >= 0:
+        if data[at + 3] == 0xB3:
+            data[at + 7] = data[at + 7] & 0xF0 | 4  # 30000/1001 fps are shown
+        elif data[at + 3] == 0xB5 and data[at + 4] >> 4 == 1:
+            data[at + 5] &= ~8  # not a progressive sequence: the flag means fields
+        elif data[at + 3] == 0xB5 and data[at + 4] >> 4 == 8:
+            data[at + 7] = data[at + 7] & ~RFF | (RFF if number % 2 == 0 else 0)
+            data[at + 8] |= 0x80
+            number += 1
+        at = data.find(b"\0\0\1", at + 4)
+    out.write_bytes(data)
+
+
+def test_pulldown_lasts_as_many_fields_as_it_says(referee, tmp_path):
+    plain, raw = tmp_path / "plain.m2v", tmp_path / "raw.m2v"
+    referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=24000/1001", "-frames:v", 34, "-c:v",
+                   "mpeg2video", "-bf", 2, plain)  # fmt: skip
+    pulled_down(plain, raw)
+    info, pts, report = read(raw)
+    assert len(pts) == 34
+    assert info.frame_rate == Fraction(24000, 1001)
+    assert info.duration_s == pytest.approx(34 * 1001 / 24000, abs=1e-4)
+    steps = np.diff(pts) * float(info.time_base) * 60_000 / 1001
+    assert set(np.round(steps).tolist()) == {2, 3}
+    assert any("fields" in n for n in report.notices)
+
+
+@pytest.fixture(scope="module")
+def groups(clips, referee, tmp_path_factory):
+    """Four seconds at 25 fps, a keyframe every two."""
+    out = tmp_path_factory.mktemp("account") / "groups.ts"
+    referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-c:v", "libx264", "-preset",
+                   "superfast", "-g", 50, "-sc_threshold", 0, out)  # fmt: skip
+    return out
+
+
+def cut(source, out, front, end):
+    """Whole transport packets, without a share of them at both ends."""
+    data = source.read_bytes()
+    count = len(data) // 188
+    out.write_bytes(data[188 * int(front * count) : 188 * int((1 - end) * count)])
+    return out
+
+
+@pytest.mark.parametrize("fps", ["source", "10"])
+def test_losses_at_the_start_are_counted_and_told(groups, referee, tmp_path, fps):
+    source = cut(groups, tmp_path / "late.ts", 0.25, 0)
+    info, _, report = read(source, fps)
+    decoded = len(referee.pts(source)[0])
+    assert report.frames_decoded == decoded == 50
+    assert info.frame_count is not None
+    assert 60 < info.frame_count < 90
+    assert (report.lost_start, report.lost_middle, report.lost_end) == (
+        info.frame_count - 50, 0, 0,
+    )  # fmt: skip
+    told = f"the source starts between keyframes: the first {report.lost_start} of its"
+    assert any(n.startswith(told) for n in report.notices)
+    assert report.broken_at_s is None
+
+
+def test_losses_at_both_ends_are_told_apart(groups, tmp_path):
+    source = cut(groups, tmp_path / "both.ts", 0.25, 0.2)
+    _, pts, report = read(source)
+    assert report.lost_start > 10
+    assert report.broken_at_s is not None
+    assert len(pts) == report.frames_kept
+
+
+def test_a_whole_source_has_lost_nothing(groups):
+    _, pts, report = read(groups)
+    assert (len(pts), report.lost, report.notices) == (100, 0, [])
+    assert scan_packets(groups, 0, "mpegts").starts_with_key

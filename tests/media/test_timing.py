@@ -199,3 +199,38 @@ def test_a_far_start_is_moved_only_where_players_would_show_nothing(clips, refer
     assert referee.pts(tmp_path / "out.mp4")[0] == [p - 5_000_000 for p in wanted]
     assert referee.pts(tmp_path / "out.mkv")[0] == wanted
     assert not kept.result.notices
+
+
+def boxes(data, names, at=0, end=None):
+    """(name, body) of an mp4's boxes of these names, by ISO/IEC 14496-12."""
+    end = len(data) if end is None else end
+    while at < end:
+        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8].decode()
+        if name in ("moov", "trak", "mdia", "edts"):
+            yield from boxes(data, names, at + 8, at + size)
+        elif name in names:
+            yield name, data[at + 8 : at + size]
+        at += size
+
+
+@pytest.mark.parametrize("delays", [
+    (4, 10, 25, 4, 4, 70, 4, 50), (3,) * 33 + (91, 175, 47, 3), (4,) * 12,
+])  # fmt: skip
+def test_the_last_picture_lasts_to_the_end(referee, tmp_path, delays):
+    """Hundredths of a second that each picture of a GIF is shown."""
+    shown = [sum(delays[:n]) for n in range(len(delays))]
+    kept = "+".join(f"eq(n,{n})" for n in shown)
+    source, out = tmp_path / "in.gif", tmp_path / "out.mp4"
+    referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=100:d=5", "-vf", f"select='{kept}'",
+                   "-fps_mode", "vfr", "-final_delay", delays[-1], source)  # fmt: skip
+    referee.job(source, out)
+    pts, base = referee.pts(out)
+    assert [round(t * base * 100) for t in pts] == shown
+    found = dict(boxes(out.read_bytes(), ("mvhd", "tkhd", "mdhd", "elst")))
+    number = {k: [int.from_bytes(b[n : n + 4], "big") for n in range(0, len(b), 4)]
+              for k, b in found.items()}  # fmt: skip
+    scale = number["mvhd"][3]
+    whole = sum(delays) / 100
+    assert number["tkhd"][5] / scale == pytest.approx(whole, abs=0.001)
+    assert number["elst"][2] / scale == pytest.approx(whole, abs=0.001)
+    assert number["mdhd"][4] / number["mdhd"][3] == pytest.approx(whole, abs=0.001)

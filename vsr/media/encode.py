@@ -313,6 +313,8 @@ class VideoWriter:
             shift_s=self._shift_s,
             rate=self._rate,
             part_base=read_time_base(self._folder / self._parts[0].name),
+            frames=sum(p.frames for p in self._parts),
+            last=last,
             end_s=end,
             free_titles=self._free_titles,
             comment=self._comment,

@@ -88,6 +88,8 @@ def join_arguments(
     shift_s: Fraction,
     rate: Fraction | None,
     part_base: Fraction,
+    frames: int,
+    last: int,
     end_s: Fraction | None = None,
     free_titles: bool = False,
     comment: str | None = None,
@@ -97,7 +99,8 @@ def join_arguments(
 
     plans: what happens to the source's streams; None: neither streams nor metadata of it.
     window: (start, end) in the source's own seconds. shift_s: taken off its timestamps.
-    rate: nominal frames per second of the pictures. part_base: time base of the parts. end_s:
+    rate: nominal frames per second of the pictures. part_base: time base of the parts. frames: in
+    the parts. last: the last one's time in the output, ticks of the source. end_s:
     nothing of any stream from this second of the output on. free_titles: write metadata under
     its own names into mp4 and mov. comment: the file's comment; None: the source's.
     late_decoding: see `_packet_times`.
@@ -130,10 +133,15 @@ def join_arguments(
         end_s = end if end_s is None else min(end, end_s)
     if end_s is not None:
         options["to"] = f"{float(end_s):.6f}"
-    duration = None
-    if window == (None, None):
-        duration = _end_on_time(info, rate, shift_s, part_base)
-    options |= _packet_times(duration, late_decoding)
+    # The filter counts in the parts' time base, whose ticks are a fraction of the source's.
+    ends = _end(info, window, rate, shift_s, end_s, last) * info.time_base // part_base
+    options |= _packet_times(
+        frames,
+        last * info.time_base // part_base,
+        ends,
+        is_mov=container.is_mov,
+        late_decoding=late_decoding,
+    )
     if plans is not None:
         kept = [p for p in plans if p.action != "drop"]
         source = _source(info, window, shift_s, [p.stream.index for p in kept])
@@ -154,30 +162,37 @@ def join_arguments(
     return arguments
 
 
-def _end_on_time(
-    info: VideoInfo, rate: Fraction | None, shift_s: Fraction, part_base: Fraction
-) -> str | None:
-    """A packet's duration, so that the last picture gets the source's last one.
+def _end(
+    info: VideoInfo,
+    window: tuple[float | None, float | None],
+    rate: Fraction | None,
+    shift_s: Fraction,
+    end_s: Fraction | None,
+    last: int,
+) -> int:
+    """When the last picture ends in the output, in the source's ticks: with the source's own.
 
-    Raw pictures arrive without durations, so ffmpeg ends the file one average frame after
-    the last timestamp: with a variable rate the picture would end before or after the sound.
+    Where less than all of the source is there, with what there is.
     """
-    if info.last_pts is None or info.start_pts is None or info.duration_s is None:
-        return None
-    shift = round(shift_s / info.time_base)
-    end = info.start_pts + round(Fraction(info.duration_s) / info.time_base) - shift
-    last = info.last_pts - shift
-    if rate is not None:
-        # After thinning the last picture kept may be the last but one of the source.
-        last = min(last, end - int(Fraction(3, 2) / rate / info.time_base))
-    # The filter counts in the parts' time base, whose ticks are a fraction of the source's.
-    last, end = (t * info.time_base // part_base for t in (last, end))
-    at_end = f"gte(PTS\\,{last})*lt(PTS\\,{end})"
-    return f"if({at_end}\\,{end}-PTS\\,DURATION)"
+    step = max(1, round(1 / rate / info.time_base)) if rate else 1
+    if end_s is not None:
+        end = round(end_s / info.time_base)
+        return min(max(end, last + 1), last + step) if window[1] is not None else max(end, last + 1)
+    if window[0] is not None or info.start_pts is None or info.duration_s is None:
+        return last + step
+    end = info.start_pts + round((Fraction(info.duration_s) - shift_s) / info.time_base)
+    return max(end, last + 1)
 
 
-def _packet_times(duration: str | None, late_decoding: bool) -> dict[str, str]:
+def _packet_times(
+    frames: int, last: int, end: int, *, is_mov: bool, late_decoding: bool
+) -> dict[str, str]:
     """The bitstream filter that sets packets' durations and decoding times.
+
+    frames: their number. last: time of the one that is shown last, which lasts until ``end``.
+    Raw pictures arrive without durations, and the packet that comes last is rarely the one that
+    is shown last: where the rate varies, mp4's track would end at its decoding time and an
+    average frame, before the last picture. So it lasts until the track is as long as the video.
 
     Parts hold no decoding times, so ffmpeg puts those before the first picture's own at the
     nominal rate's distance. Where the first pictures lie closer together than that, mp4's
@@ -185,11 +200,19 @@ def _packet_times(duration: str | None, late_decoding: bool) -> dict[str, str]:
     ``late_decoding`` they lie a few ticks before the first picture instead, closer than any
     two pictures.
     """
-    if duration is None and not late_decoding:
-        return {}
     # pts and dts are named because setts would otherwise make them equal, B-frames or not.
-    dts = f"if(lt(DTS\\,STARTPTS)\\,STARTPTS-{_MOST_DELAY}+N\\,DTS)" if late_decoding else "DTS"
-    return {"bsf:v:0": f"setts=pts=PTS:dts={dts}:duration={duration or 'DURATION'}"}
+    dts, delay = "DTS", "STARTPTS+STARTDTS"  # to stand behind a minus
+    if late_decoding:
+        dts, delay = f"if(lt(DTS\\,STARTPTS)\\,STARTPTS-{_MOST_DELAY}+N\\,DTS)", f"{_MOST_DELAY}"
+    duration = f"if(gte(PTS\\,{last})\\,{end}-PTS\\,DURATION)"
+    if is_mov:
+        # The track ends with this packet's decoding time and duration, the edit list with its
+        # presentation time and duration: it is decoded late enough for both to be right.
+        late = f"max({dts}\\,PTS-{delay})"
+        dts = f"if(eq(N\\,{frames - 1})\\,{late}\\,{dts})"
+        until = f"max(1\\,{end}-{delay}-{late})"
+        duration = f"if(eq(N\\,{frames - 1})\\,{until}\\,{duration})"
+    return {"bsf:v:0": f"setts=pts=PTS:dts={dts}:duration={duration}"}
 
 
 def _source(

@@ -123,7 +123,10 @@ class TestFaithful:
             rgb, canvas = scene()
             before = canvas.planes()[0].astype(float)
             item = _passed(_crops(rgb, canvas, [FACE], 2, make=_bright))
-            faint = [replace(c, face=replace(c.face, strength=strength)) for c in item.crops]
+            half = np.sqrt(strength)  # of its track's beginning, and of its acceptance
+            faint = [
+                replace(c, face=replace(c.face, strength=half), weight=half) for c in item.crops
+            ]
             list(paste([replace(item, crops=tuple(faint))], 2, CFG))
             changes.append(canvas.planes()[0] - before)
         assert np.abs(changes[0]).max() > 10
@@ -381,7 +384,10 @@ class TestStage:
         with pytest.raises(DataError, match="use the scale the model was made for"):
             list(paste([item], 2, CFG))
 
-    @pytest.mark.parametrize(("key", "value"), [("feather", 1.2), ("max_contradiction", -1.0)])
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("feather", 1.2), ("max_contradiction", -1.0), ("fade", -1), ("hold_s", -1.0)],
+    )
     def test_config_refuses(self, key: str, value: float) -> None:
         with pytest.raises(UsageError, match=rf"paste\.{key}: got {value}, (wanted|expected)"):
             PasteConfig(**{key: value})  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import pytest
 from vsr.core.errors import DataError, OutputError, UsageError
 from vsr.core.geometry import Box
 from vsr.core.types import Face, FrameFaces
+from vsr.models.interpolate import InterpolationUpscaler
 from vsr.run.output import replace_folder
 from vsr.run.recipe import load_recipe
 from vsr.run.restore import restore
@@ -147,18 +148,24 @@ def test_crops_of_changing_size_make_no_video(clip, tmp_path):
     assert names(tmp_path) == []
 
 
-def test_refused_faces_are_plainly_enlarged(clip, tmp_path, watch):
-    """The check refuses everything, or nothing, of what bicubic made."""
+class _Negative(InterpolationUpscaler):
+    def __call__(self, batch):
+        return 255 - super().__call__(batch)
 
-    def pictures(name, model, limit):
-        keys = {"max_contradiction": limit, "correct_drift": False}
-        recipe = crops(*(("paste", k, v) for k, v in keys.items()), model=model)
-        manifest = restore(clip, tmp_path / name, recipe, find=shown((0, 0, 3)))
+
+def test_refused_faces_are_plainly_enlarged(clip, tmp_path, watch):
+    """A negative contradicts its evidence, and is taken where contradictions may be huge."""
+
+    def pictures(name, upscaler, limit):
+        changes = (("paste", "max_contradiction", limit), ("paste", "correct_drift", False))
+        recipe = crops(*changes, model="lanczos")
+        find = shown((0, 0, 3))
+        manifest = restore(clip, tmp_path / name, recipe, find=find, upscaler=upscaler)
         return watch(tmp_path / name / "face_0000.mp4")[1], manifest.tracks[0]["plain"]
 
-    plain, none_refused = pictures("plain", "lanczos", 255.0)
-    refused, all_refused = pictures("refused", "bicubic", 0.0)
-    accepted, _ = pictures("accepted", "bicubic", 255.0)
+    plain, none_refused = pictures("plain", InterpolationUpscaler("lanczos", 2), 1.0)
+    refused, all_refused = pictures("refused", _Negative("lanczos", 2), 1.0)
+    accepted, _ = pictures("accepted", _Negative("lanczos", 2), 1e9)
     assert (none_refused, all_refused) == (0, 3)
     np.testing.assert_array_equal(refused, plain)
     assert (accepted != plain).any()

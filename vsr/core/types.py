@@ -167,6 +167,9 @@ class FaceCrop:
     face of 34 pixels was enlarged to 128; None where that was not estimated"""
     working: Working | None = None
     """None: the generator takes ``lr`` as it is"""
+    weight: float = 1.0
+    """0..1: how much of ``sr`` is blended in, besides ``face.strength``; less than 1 where its
+    track becomes accepted or refused"""
 
     def __post_init__(self) -> None:
         _check_rgb("FaceCrop.lr", self.lr)

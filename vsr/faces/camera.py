@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vsr.faces.camera_table import BLUR, HIGH, LIMITS, LOW, TOLERANCES
+from vsr.faces.camera_table import BLUR, HIGH, LOW, TOLERANCES
 
 MAX_BLUR = 2.6
 """low-resolution pixels: standard deviation of the widest blur that is ever allowed for"""
@@ -26,6 +26,8 @@ FLOOR = 1.0
 """8-bit grey levels that are added before logarithms are taken of differences"""
 LEAST = (2.0, 1.5, 1.5)
 """8-bit grey levels: smallest tolerances"""
+MOST = (30.0, 15.0, 25.0)
+"""8-bit grey levels: largest; more is a contradiction whatever the camera did"""
 _OCTAVES = (0.7, 1.4, 2.8, 5.6)
 """low-resolution pixels: Gaussians between which the octaves lie"""
 _YCBCR = np.array(
@@ -58,8 +60,8 @@ def estimate(lr: np.ndarray, weights: np.ndarray) -> Camera:
     known = np.clip(features(lr, weights), LOW, HIGH)
     row = np.concatenate([[1.0], known])
     blur = max(0.0, float(row @ BLUR))
-    spread = np.exp(np.array(TOLERANCES) @ row + LIMITS) - FLOOR
-    fine, coarse, color = (float(max(s, t)) for s, t in zip(spread, LEAST, strict=True))
+    spread = np.exp(np.array(TOLERANCES) @ row) - FLOOR
+    fine, coarse, color = (float(t) for t in np.clip(spread, LEAST, MOST))
     widest = float(np.clip(1.5 * blur + MIN_BLUR, MIN_BLUR, MAX_BLUR))
     return Camera(min(blur, MAX_BLUR), widest, fine, coarse, color)
 

@@ -83,7 +83,7 @@ def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE)
     found = compare(lr, seen, camera.widest, weights).contradiction(camera)
     kept = found <= limits.max_contradiction
     sr = crop.sr
-    if kept and limits.correct_drift:
+    if limits.correct_drift:
         sr = _without_drift(crop.lr, sr, scale, camera.blur)
     return replace(crop, sr=sr, outcome="super-resolved" if kept else "plain", deviation=found)
 

@@ -35,6 +35,10 @@ class PasteConfig:
     that crop explain; above, the plain pixels stay"""
     grain: float = 0.0
     """0..1: share of the noise around it that a cleared face gets back, see `vsr.faces.grain`"""
+    fade: int = 4
+    """frames over which a face fades in or out where its track becomes accepted or refused"""
+    hold_s: float = 1.0
+    """seconds for which a track stays accepted or refused at least"""
     correct_drift: bool = True
     """take out slow colour differences between a super-resolved crop and its source"""
 
@@ -47,6 +51,9 @@ class PasteConfig:
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise UsageError(f"paste.{name}: got {value}, expected 0..1")
+        for name in ("fade", "hold_s"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"paste.{name}: got {getattr(self, name)}, expected 0 or more")
 
     @property
     def limits(self) -> Limits:
@@ -134,7 +141,7 @@ def _patch(
         there = (planes[0][luma], planes[1][chroma], planes[2][chroma])
         change = _subtract(wanted, there)
     borders = touching(window, canvas.width, canvas.height)
-    strength = np.float32(crop.face.strength)
+    strength = np.float32(crop.face.strength * crop.weight)
 
     def mask(plane: np.ndarray) -> np.ndarray:
         height, width = plane.shape

@@ -11,6 +11,7 @@ from vsr.core.errors import FfmpegError
 from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
+from vsr.faces.accept import accept
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
 from vsr.faces.detections import DetectionRecord
@@ -172,7 +173,8 @@ def super_resolved(
 ) -> Iterator[FrameCrops]:
     """Cut the faces out, super-resolve them in a thread, and judge each against its evidence.
 
-    Each at the working scale of its track: see `vsr.faces.working`.
+    Each at the working scale of its track: see `vsr.faces.working`. A track is accepted or
+    refused calmly, anew in each segment: see `vsr.faces.accept`.
 
     judge: tells of frames before the stretch what became of their crops, for the log.
     """
@@ -191,7 +193,9 @@ def super_resolved(
     cut = find_working(crop(followed, recipe.crop), scale, networks.scales, recipe.working)
     sharp = by_segment(stretch.inside(known(cut)), stretch.segment_frames, larger)
     sharp = flow.stage("upscale", sharp, _room(info))
-    return log.crops(verify(sharp, scale, recipe.paste))
+    judged = verify(sharp, scale, recipe.paste)
+    settled = by_segment(judged, stretch.segment_frames, lambda part: accept(part, recipe.paste))
+    return log.crops(settled)
 
 
 def face_finder(

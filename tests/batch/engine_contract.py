@@ -14,6 +14,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from batch_helpers import contents
@@ -49,6 +50,9 @@ def silent(_: JobProgress) -> None:
 
 class EngineContract:
     """The tests; not collected by itself."""
+
+    slow: ClassVar[list[tuple[str, str, str]]] = SLOW
+    """settings with which no worker ends a sequence before it has been seen at work"""
 
     def kill(self, engine: Engine) -> bool:
         raise NotImplementedError
@@ -101,7 +105,7 @@ class EngineContract:
         assert contents(tmp_path) == contents(expected[0])
 
     def test_a_job_whose_workers_always_die_fails_with_its_reason(self, engine, short, tmp_path):
-        jobs = jobs_for(short, tmp_path, options=SLOW)[:1]
+        jobs = jobs_for(short, tmp_path, options=self.slow)[:1]
         killed: list[JobProgress] = []
 
         def hook(progress: JobProgress) -> None:

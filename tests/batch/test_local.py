@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -19,6 +20,9 @@ def workers() -> list[psutil.Process]:
 
 
 class TestLocalEngine(EngineContract):
+    slow: ClassVar = [("upscale", "model", "bicubic"), ("encode", "preset", "veryslow")]
+    """workers are at work once they are there: no network needs to hold them up"""
+
     @pytest.fixture
     def engine(self) -> LocalEngine:
         return LocalEngine(1)

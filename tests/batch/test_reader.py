@@ -224,8 +224,14 @@ def test_a_damaged_archive_says_so(tmp_path):
     assert not list((tmp_path / "x").glob("*.jpg"))
 
 
-def test_a_sequence_in_which_an_archive_breaks_off_has_a_problem(archives, tmp_path):
-    data = (archives / "P2E_S1.tar").read_bytes()
+def test_a_sequence_in_which_an_archive_breaks_off_has_a_problem(fixture_script, tmp_path):
+    names = ("P2E_S1_C2.1", "P2E_S1_C2.2")
+    whole = fixture_script.build(tmp_path / "whole", names=names, frames=8)
+    with tarfile.open(tmp_path / "whole.tar", "w") as tar:
+        tar.add(whole / "P2E_S1", "P2E_S1")
+    data = (tmp_path / "whole.tar").read_bytes()
+    tmp_path = tmp_path / "cut"
+    tmp_path.mkdir()
     (tmp_path / "P2E_S1.tar").write_bytes(data[: int(len(data) * 0.8)])
     found = {s.name: s for s in find(open_storage(str(tmp_path))).sequences}
     assert any("cannot be read to its end" in s.problem for s in found.values())

@@ -24,8 +24,8 @@ EVERY = os.environ.get("VSR_CONFORMANCE") == "all"
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if EVERY or r.quick], ids=lambda r: r.name)
-def test_a_row_is_what_the_table_says(row, tmp_path):
-    verdict = judge(row, tmp_path)
+def test_a_row_is_what_the_table_says(row, tmp_path, here):
+    verdict = judge(row, tmp_path, here)
     assert verdict.word != "WRONG", (verdict.differences, verdict.said)
     rows = [x for x in TABLE.read_text(encoding="utf-8").splitlines() if x.startswith("| ")]
     assert _steady(line(verdict)) in [_steady(x) for x in rows]

@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
@@ -70,37 +72,50 @@ class Verdict:
         return "; ".join(self.notices)
 
 
-def judge(row: Row, folder: Path) -> Verdict:
-    """Make the row's clip, run it, and compare both files."""
-    source, out = folder / row.source, folder / f"out{row.out}"
-    folder.mkdir(parents=True, exist_ok=True)
-    row.make(source)
-    command = [sys.executable, "-m", "vsr", "run", source, "-o", out, *FAST, *row.options]
+class Ended(NamedTuple):
+    """How a command ended: exit code and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def in_a_process(*arguments: object) -> Ended:
+    """``vsr`` in a process of its own."""
     done = subprocess.run(
-        [str(c) for c in command],
+        [sys.executable, "-m", "vsr", *map(str, arguments)],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
         timeout=300,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def judge(row: Row, folder: Path, vsr: Callable[..., Ended] = in_a_process) -> Verdict:
+    """Make the row's clip, run it, and compare both files."""
+    source, out = folder / row.source, folder / f"out{row.out}"
+    folder.mkdir(parents=True, exist_ok=True)
+    row.make(source)
+    done = vsr("run", source, "-o", out, *FAST, *row.options)
     lines = [x for x in done.stderr.splitlines() if x.startswith(("note: ", "error: "))]
     said = [_public(x.split(": ", 1)[1], folder) for x in lines]
     if not out.exists():
         one = len(lines) == 1 == len(done.stderr.strip().splitlines())
-        good = one and done.returncode not in (0, 1) and lines[0].startswith("error: ")
+        good = one and done.code not in (0, 1) and lines[0].startswith("error: ")
         left = [p.name for p in folder.iterdir() if p.name.startswith((out.name, ".out"))]
         return Verdict(row, "refused" if good and not left else "WRONG",
                        {} if good and not left else {"refusal": done.stderr + str(left)},
-                       said, done.returncode)  # fmt: skip
+                       said, done.code)  # fmt: skip
     before, after = read(source), read(out)
-    verdict = Verdict(row, "exact", compare(before, after, row), said, done.returncode)
+    verdict = Verdict(row, "exact", compare(before, after, row), said, done.code)
     verdict.error = picture_error(before, after)
     if verdict.error > _MOST_ERROR:
         verdict.differences["pictures"] = f"off by {verdict.error:.1f} levels"
     told = " | ".join(said)
     silent = [k for k in verdict.differences if not re.search(NOTICES[k], told)]
-    if silent or done.returncode not in (0, 8):
+    if silent or done.code not in (0, 8):
         verdict.word = "WRONG"
     elif verdict.differences or said:
         verdict.word = "converted"

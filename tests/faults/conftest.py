@@ -18,18 +18,23 @@ OPTIONS = ("--model", "bicubic", "--set", "encode.part_frames=20")
 """parts are long enough for faces to rest from the detector, see `vsr.faces.adaptive`"""
 
 
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory) -> Path:
-    """Five seconds of one face at 320x240 and uneven times, with sound: seven parts."""
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+def make_clip(path: Path, seconds: int) -> Path:
+    """One face at 320x240, 25 fps and uneven times, with sound."""
+    sound = ("-f", "lavfi", "-i", f"sine=d={seconds}")
     command = [
-        *("-v", "error", "-stream_loop", "-1", "-i", SAMPLE, "-f", "lavfi", "-i", "sine=d=5"),
-        *("-map", "0:v", "-map", "1:a", "-t", "5", "-fps_mode", "passthrough"),
+        *("-v", "error", "-stream_loop", "-1", "-i", SAMPLE, *sound),
+        *("-map", "0:v", "-map", "1:a", "-t", seconds, "-fps_mode", "passthrough"),
         *("-vf", "fps=25,scale=320:240,settb=1/15360,setpts='PTS+97*mod(N,3)'"),
         *("-video_track_timescale", "15360", "-c:v", "libx264", "-crf", "14", "-c:a", "aac", path),
     ]
     subprocess.run([ffmpeg_exe(), *map(str, command)], check=True, stdin=subprocess.DEVNULL)
     return path
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    """Five seconds: seven parts."""
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", 5)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.faults.conftest import make_clip
 from vsr.core.errors import ModelError
 from vsr.models.network import GeneratorUpscaler
 from vsr.models.upscale import UpscaleConfig, load_upscaler
@@ -15,7 +16,14 @@ from vsr.run.recipe import load_recipe
 from vsr.run.restore import restore
 
 MODEL = "srgan-x2-fast"
-FRAMES = 125
+SECONDS = 3
+FRAMES = 25 * SECONDS
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Three seconds: four parts."""
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", SECONDS)
 
 
 @pytest.fixture(scope="module")

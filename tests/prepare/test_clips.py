@@ -19,6 +19,8 @@ from vsr.train.prepare.clipset import open_clipset
 from vsr.train.prepare.dataset import open_dataset
 from vsr.train.recipe import DataConfig
 
+pytestmark = pytest.mark.process
+
 SMALL = {"hr": 32, "frames": 3, "group": 4, "scales": (2,), "val": 0.25, "test": 0.0}
 
 

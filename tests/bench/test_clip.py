@@ -8,6 +8,7 @@ import pytest
 
 from vsr.bench import clip as module
 from vsr.bench.clip import take_clip
+from vsr.bench.scene import draw_clip
 from vsr.core.errors import InputError, UsageError
 from vsr.core.progress import silent
 from vsr.run.recipe import load_recipe
@@ -27,6 +28,17 @@ def test_its_first_seconds_are_copied_not_encoded_again(clip: Path, tmp_path: Pa
     assert 10 <= taken.frames <= 14
     assert taken.info.codec == "h264"
     assert taken.path.stat().st_size < clip.stat().st_size
+
+
+def test_of_a_longer_video_two_seconds_are_measured_and_told(tmp_path: Path):
+    longer = draw_clip(tmp_path / "longer.mp4", 75, faces=0)
+    taken = take_clip(longer, RECIPE, tmp_path, silent)
+    assert 60 <= taken.frames <= 62
+    assert taken.notices == (
+        "the first 60 of 75 frames are measured; --seconds takes more of them",
+    )
+    whole = take_clip(longer, RECIPE, tmp_path, silent, seconds=60)
+    assert (whole.path, whole.frames, whole.notices) == (longer, 75, ())
 
 
 def test_what_memory_does_not_hold_is_left_out_and_told(

@@ -162,6 +162,9 @@ def test_the_table_is_one_and_names_what_it_shows(clip: Path):
     for words in (*STAGES, "whole over bound", "two.mp4: 800x600, 20 frames, 40 faces of"):
         assert words in done.stdout
     assert "Generator alone" not in done.stdout
+    plan = "note: to come: 1 round of each stage alone and the whole over 20 frames"
+    assert plan in done.stderr.splitlines()
+    assert " to go" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from vsr.bench.measure import (
     core_count,
     seconds_of,
 )
+from vsr.bench.outlook import STARTS, in_words, plan_of, seconds_to_come
 from vsr.bench.result import BenchmarkResult, ClipFacts, Machine, StartUp
 from vsr.bench.rounds import Rounds
 from vsr.bench.stages import Prepared, prepare
@@ -46,8 +47,6 @@ from vsr.run.manifest import versions
 from vsr.run.recipe import Recipe
 
 PARTS = ("generator", "stages", "start-up", "settings")
-_STARTS = 3
-"""new processes whose first frame is waited for, at most"""
 _BUSY = 0.1
 """share of the cores at work for others from which figures are called noisy"""
 
@@ -56,10 +55,10 @@ _BUSY = 0.1
 class BenchmarkConfig:
     """What is measured, and how often."""
 
-    repeats: int = 5
+    repeats: int = 3
     """rounds; each measures everything once"""
     seconds: float | None = None
-    """length of the clip: of the drawn one (4 s), or the part of the given one"""
+    """length of the clip; None: 2 s of a drawn or given video, all of a folder of pictures"""
     faces: int = 1
     """in the drawn clip, 0 to 9"""
     face_px: float = 64.0
@@ -84,10 +83,12 @@ def benchmark(
     recipe: Recipe,
     cfg: BenchmarkConfig | None = None,
     progress: ProgressHook = silent,
+    say: Callable[[str], None] = lambda _: None,
 ) -> BenchmarkResult:
     """Measure this machine with a recipe.
 
     source: a video or a folder of numbered pictures; None: a scene is drawn.
+    say: told what is to come, and how long that takes once it can be estimated.
     Nothing is left on the disk. Raises VsrError where the clip, the recipe or its model does
     not work.
     """
@@ -102,8 +103,16 @@ def benchmark(
             seconds=cfg.seconds, faces=cfg.faces, face_px=cfg.face_px,
         )  # fmt: skip
         loads = _Loads(recipe)
+        say(plan_of(cfg.parts, clip.frames, cfg.repeats))
+        begun = time.perf_counter()
         made = prepare(clip.info, recipe, loads.detector, loads.upscaler, _steps(clip, progress))
+        prepared_s = time.perf_counter() - begun
         found = _generator(made, cfg, progress)
+        left_s = seconds_to_come(
+            cfg.parts, cfg.repeats, prepared_s=prepared_s, loaded_s=loads.seconds
+        )
+        if left_s:
+            say(f"{in_words(left_s)} to go")
         rounds = Rounds(clip, made, folder)
         if "stages" in cfg.parts:
             rounds.run(cfg.repeats, progress)
@@ -141,6 +150,11 @@ class _Loads:
         faces = np.zeros((1, SIDE, SIDE, 3), np.uint8)
         first, second = (seconds_of(lambda: self.upscaler(faces)) for _ in range(2))
         self.first_call_s = max(0.0, first - second)
+
+    @property
+    def seconds(self) -> float:
+        """All of it together."""
+        return self.backend_s + self.detector_s + self.model_s + self.first_call_s
 
 
 def _steps(clip: Clip, progress: ProgressHook) -> Callable[[str, int], None]:
@@ -213,7 +227,7 @@ def _start_up(
     if "start-up" not in cfg.parts:
         return None
     times = []
-    starts = min(_STARTS, cfg.repeats)
+    starts = min(STARTS, cfg.repeats)
     for number in range(starts):
         times.append(first_frame_seconds(clip.path, recipe, folder))
         progress(Progress("starting anew", number + 1, starts, unit="starts"))

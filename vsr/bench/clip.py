@@ -18,7 +18,8 @@ from vsr.run.recipe import Recipe
 from vsr.run.sinks import canvas_format
 from vsr.run.source import is_folder, open_source, probe_source
 
-_DRAWN_S = 4.0
+DEFAULT_S = 2.0
+"""length of the drawn clip, and of the part of a given video, where nothing is asked for"""
 _SHARE = 0.5
 """of the available memory that frames and their upscaled pictures may take"""
 
@@ -50,19 +51,25 @@ def take_clip(
     """The clip to measure, at most ``seconds`` long and no larger than memory allows.
 
     source: a video or a folder of pictures; None: a scene with ``faces`` faces is drawn.
+    seconds: None for `DEFAULT_S`, of a folder of pictures (which cannot be cut) all.
     folder: where a drawn or shortened clip is put. Raises InputError, UsageError.
     """
     if seconds is not None and not seconds > 0:
         raise UsageError(f"--seconds: got {seconds:g}, wanted more than 0")
     path = source
     if path is None:
-        count = max(1, round((seconds or _DRAWN_S) * FPS))
+        count = max(1, round((seconds or DEFAULT_S) * FPS))
         path = draw_clip(folder / "clip.mp4", count, faces=faces, face_px=face_px, hook=hook)
     info = probe_source(path, recipe.decode)
     frames, fps = _extent(info, recipe)
     room = math.floor(_SHARE * available_memory() / _frame_bytes(info, recipe))
-    wanted = frames if seconds is None else min(frames, max(1, round(seconds * fps)))
+    longest = seconds or (math.inf if is_folder(info) else DEFAULT_S)
+    wanted = frames if longest == math.inf else min(frames, max(1, round(longest * fps)))
     notices = []
+    if seconds is None and wanted < frames:
+        notices.append(
+            f"the first {wanted} of {frames} frames are measured; --seconds takes more of them"
+        )
     if room < wanted:
         notices.append(
             f"memory holds {room} of {wanted} frames with their upscaled pictures: "

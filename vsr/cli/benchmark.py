@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +20,9 @@ _HELP = """Measure this machine: the network, each stage alone, the whole, and w
 - `vsr benchmark input.mp4 --pipeline restore-fast --json`
 - `vsr benchmark --faces 7 --part stages --repeats 3`
 
-Without INPUT a scene with faces is drawn. Nothing is written but temporary files. Needs a quiet
-machine: it says so where others are at work.
+Without INPUT a scene with faces is drawn, of a video the first two seconds are measured. It says
+what is to come and about how long that takes. Nothing is written but temporary files. Needs a
+quiet machine: it says so where others are at work.
 """
 
 
@@ -43,9 +45,9 @@ def benchmark(
     preset: opt.Preset = None,
     repeats: Annotated[
         int, typer.Option(help="Rounds; each measures everything once. Medians are shown.")
-    ] = 5,
+    ] = 3,
     seconds: Annotated[
-        float | None, typer.Option(help="Take the clip's first seconds only; the drawn one has 4.")
+        float | None, typer.Option(help="Seconds of the clip, drawn or given [default: 2].")
     ] = None,
     faces: Annotated[int, typer.Option(help="Faces in the drawn clip, 0 to 9.")] = 1,
     face_px: Annotated[float, typer.Option(help="Their width in the drawn clip.")] = 64.0,
@@ -82,7 +84,7 @@ def benchmark(
     )
     steady_heap()  # as 'vsr run' does
     with show_progress(quiet=quiet or as_json) as progress:
-        result = measure(source, recipe, cfg, progress)
+        result = measure(source, recipe, cfg, progress, partial(note, quiet=quiet or as_json))
     for text in result.notices:
         note(text, quiet=quiet)
     if as_json:

@@ -111,6 +111,30 @@ def test_a_step_forward_stays(referee, tmp_path):
     assert step == pytest.approx(100 - 24 / 25, abs=0.1)
 
 
+def test_of_several_programs_that_of_the_picture_is_taken(referee, tmp_path):
+    """Each on a clock of its own; the second one's jumps back are no business of the first's."""
+    pieces = [piece(referee, tmp_path / f"{n}.ts", "mpeg2", start=start)
+              for n, start in enumerate((62000, 93700, 26000))]  # fmt: skip
+    source = tmp_path / "three.ts"
+    maps = [w for n in range(3) for w in ("-map", n)]
+    programs = [w for n in range(3) for w in ("-program", f"st={2 * n}:st={2 * n + 1}")]
+    inputs = [w for p in pieces for w in ("-i", p)]
+    referee.ffmpeg("-copyts", *inputs, *maps, "-c", "copy", *programs, "-max_interleave_delta", 1,
+                   source)  # fmt: skip
+    job = referee.job(source, tmp_path / "out.mkv")
+    assert (len(job.pts), job.info.clock) == (25, None)
+    left = [n for n in job.result.notices if "another program" in n]
+    assert len(left) == 4
+    own = referee.packets(pieces[0], 1)
+    kept = referee.packets(tmp_path / "out.mkv", 1)
+    assert [d for _, d in kept] == [d for _, d in own]
+    assert len(referee.streams(tmp_path / "out.mkv", "audio")) == 1
+    moved = [float(b - a) for (a, _), (b, _) in zip(own, kept, strict=True)]
+    pts, base = referee.pts(tmp_path / "out.mkv")
+    first, tick = referee.pts(pieces[0])
+    assert np.allclose(moved, float(pts[0] * base - first[0] * tick), atol=0.0011)
+
+
 # === the arithmetic ===
 
 

@@ -25,10 +25,19 @@ class StreamInfo:
     """ISO 639-2 tag, None where untagged"""
     attached_picture: bool = False
     """True for cover art"""
+    programs: tuple[int, ...] = ()
+    """numbers of the programs of a transport stream that it is a part of"""
 
     def __str__(self) -> str:
         lang = f", {self.language}" if self.language else ""
         return f"{self.kind} stream {self.index} ({self.codec}{lang})"
+
+
+def is_foreign(stream: StreamInfo, picture: StreamInfo) -> bool:
+    """Whether a stream is of other programs than the pictures: each has a clock of its own."""
+    return bool(stream.programs and picture.programs) and not (
+        set(stream.programs) & set(picture.programs)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from vsr.core.video import StreamInfo, StreamKind
@@ -19,6 +19,7 @@ _STREAM = re.compile(
     r"^(?:  )?  Stream #0:(\d{1,9})(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (\w+)(.*)$",
     re.IGNORECASE,
 )
+_PROGRAM = re.compile(r"^  (?:Program (\d{1,9})|No Program)\b")
 _GROUP = re.compile(r"^  Stream group #0:\d{1,9}")
 _FOURCC = re.compile(r"^ \((\w{4}) / 0x")
 _SIZE = re.compile(r", (\d{1,9})x(\d{1,9})\b")
@@ -60,17 +61,21 @@ class Banner:
 def parse_banner(lines: Sequence[str]) -> Banner:
     """Parse stderr of ``ffmpeg -i FILE`` (unstripped lines)."""
     banner = Banner()
-    current, grouped = -1, False
+    current, grouped, program = -1, False, None
     for line in lines:
         if banner.container is None:
             if match := _INPUT.match(line):
                 banner.container = match.group(1)
             continue
-        if _GROUP.match(line):
+        if match := _PROGRAM.match(line):
+            program = match.group(1)
+        elif _GROUP.match(line):
             grouped = True
         elif (match := _STREAM.match(line)) and (grouped or not line.startswith("    ")):
             # Only groups' streams stand deeper: metadata stand there too, under any name.
             current = _add_stream(banner, match)
+            if program is not None:
+                _add_program(banner, current, int(program))
             banner.notes.setdefault(current, []).append(match.group(5))
         elif match := _ROTATION.match(line):
             banner.rotations[current] = float(match.group(1))
@@ -79,6 +84,13 @@ def parse_banner(lines: Sequence[str]) -> Banner:
         elif line.startswith(("Stream mapping", "Output #", "At least one output")):
             break
     return banner
+
+
+def _add_program(banner: Banner, index: int, program: int) -> None:
+    """A stream of several programs is listed in each of them."""
+    for place, stream in enumerate(banner.streams):
+        if stream.index == index and program not in stream.programs:
+            banner.streams[place] = replace(stream, programs=(*stream.programs, program))
 
 
 def _add_stream(banner: Banner, match: re.Match[str]) -> int:

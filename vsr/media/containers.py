@@ -11,7 +11,7 @@ from typing import Literal
 import ffmpeg
 
 from vsr.core.errors import UsageError
-from vsr.core.video import StreamInfo, VideoInfo
+from vsr.core.video import StreamInfo, VideoInfo, is_foreign
 from vsr.media.limits import SAFE_INPUT
 from vsr.media.process import run_ffmpeg
 
@@ -91,10 +91,12 @@ def plan_streams(
     stream that is converted or left out. codec: of the pictures that will come, which a
     container that is recommended must hold, too.
     """
-    wanted = [s for s in info.streams if _comes_along(s, container)]
+    picture = next((s for s in info.streams if s.index == info.stream_index), None)
+    foreign = [s for s in info.streams if picture is not None and is_foreign(s, picture)]
+    wanted = [s for s in info.streams if _comes_along(s, container) and s not in foreign]
     suffix = next(k for k, v in CONTAINERS.items() if v is container)
     left = [
-        f"{s} was left out: {_why_left(s, suffix)}"
+        f"{s} was left out: {_of_program(s) if s in foreign else _why_left(s, suffix)}"
         for s in info.streams
         if s not in wanted and s.index != info.stream_index and not _renewed(s, container)
     ]
@@ -173,6 +175,10 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 def _renewed(stream: StreamInfo, container: Container) -> bool:
     """Data streams that ffmpeg writes anew: chapters' titles, and timecodes into QuickTime."""
     return stream.codec == "text" or (stream.codec == "tmcd" and container.is_mov)
+
+
+def _of_program(stream: StreamInfo) -> str:
+    return f"it belongs to another program ({', '.join(map(str, stream.programs))})"
 
 
 def _why_left(stream: StreamInfo, suffix: str) -> str:

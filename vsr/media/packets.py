@@ -14,7 +14,8 @@ import ffmpeg
 import numpy as np
 
 from vsr.core.errors import InputError
-from vsr.core.video import Clock, VideoInfo
+from vsr.core.video import Clock, VideoInfo, is_foreign
+from vsr.media.banner import parse_banner
 from vsr.media.clock import WRAPS, Track, one_clock, runs_through
 from vsr.media.limits import SAFE_INPUT, safe_input_words
 from vsr.media.pictures import Pictures, find_pictures
@@ -203,6 +204,9 @@ _PACKET = re.compile(
 )
 
 
+_MAPPED = re.compile(r"^(?:\[info\] )?  Stream #0:(\d{1,9}) -> #0:\d{1,9} \(copy\)")
+
+
 class _Demuxed:
     """Collects every packet of every stream, in the order of the file."""
 
@@ -210,12 +214,19 @@ class _Demuxed:
         self.streams: dict[int, tuple[array[int], array[int], array[int]]] = {}
         """stream -> its packets' presentation and decoding times, and durations"""
         self.order = array("i")
-        self.time_bases: list[Fraction] = []
+        self.time_bases: dict[int, Fraction] = {}
         self._head = b""
+        self._banner: list[str] = []
+        self._outputs: list[int] = []
+        """stream of each output stream"""
 
     def line(self, text: str) -> None:
         """Take a line of ffmpeg's log."""
         if (match := _PACKET.search(text)) is None:
+            if match := _MAPPED.match(text):
+                self._outputs.append(int(match.group(1)))
+            elif not self.order:
+                self._banner.append(text.removeprefix("[info] "))
             return
         index, pts, dts, duration = match.groups()
         columns = self.streams.setdefault(int(index), (array("q"), array("q"), array("q")))
@@ -229,8 +240,25 @@ class _Demuxed:
         """Take bytes of the framecrc output, whose head has the time bases."""
         if len(self._head) < 1 << 16:
             self._head += data
-            found = re.findall(rb"^#tb \d+: (\d+)/(\d+)$", self._head, re.MULTILINE)
-            self.time_bases = [Fraction(int(a), int(b)) for a, b in found]
+            for n, a, b in re.findall(rb"^#tb (\d+): (\d+)/(\d+)$", self._head, re.MULTILINE):
+                if int(n) < len(self._outputs):
+                    self.time_bases[self._outputs[int(n)]] = Fraction(int(a), int(b))
+
+    def tracks(self, stream_index: int) -> list[Track]:
+        """The streams that share a clock, the pictures first."""
+        streams = {s.index: s for s in parse_banner(self._banner).streams}
+        picture = streams.get(stream_index)
+        found = []
+        for index in [stream_index, *sorted(set(self.streams) - {stream_index})]:
+            stream = streams.get(index)
+            if picture and stream and is_foreign(stream, picture):
+                continue
+            if index in self.streams and index in self.time_bases:
+                pts, dts, duration = (np.array(c, np.int64) for c in self.streams[index])
+                timing = np.where(dts == _NO_PTS, pts, dts)
+                track = Track(index, timing, pts, duration, self.time_bases[index])
+                found.append(_counted_on(track))
+        return found
 
 
 def _clock(path: Path, stream_index: int, container: str, count: int) -> Clock | None:
@@ -245,18 +273,12 @@ def _clock(path: Path, stream_index: int, container: str, count: int) -> Clock |
         return ["-debug_ts", *source, *words, *out, "-loglevel", "level+info", "-nostats"]
 
     run_ffmpeg(build, take=taken.feed, on_line=taken.line)
-    indices = [stream_index, *sorted(i for i in taken.streams if i != stream_index)]
-    if stream_index not in taken.streams or len(taken.time_bases) < len(indices):
+    tracks = taken.tracks(stream_index)
+    if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != count:
         return None
-    tracks = []
-    for index, time_base in zip(indices, taken.time_bases, strict=False):
-        pts, dts, duration = (np.array(c, np.int64) for c in taken.streams[index])
-        timing = np.where(dts == _NO_PTS, pts, dts)
-        tracks.append(_counted_on(Track(index, timing, pts, duration, time_base)))
-    if len(tracks[0].dts) != count:
-        return None
-    places = {index: number for number, index in enumerate(indices)}
-    return one_clock(tracks, [places[i] for i in taken.order], WRAPS.get(container))
+    places = {track.index: number for number, track in enumerate(tracks)}
+    order = [places[i] for i in taken.order if i in places]
+    return one_clock(tracks, order, WRAPS.get(container))
 
 
 def _counted_on(track: Track) -> Track:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +76,30 @@ def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> No
         )
 
 
+LONG = {"loss": {"adversarial": 0.05}, "loop": {"steps": 40}}
+"""the adversarial phase: its state is the pixel phase's and more"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(request, tiny, tmp_path_factory) -> Callable[[str], Path]:
+    """A run of `LONG` from start to end, made once, by the name of the data's fixture."""
+    runs: dict[str, Path] = {}
+
+    def run_on(kind: str) -> Path:
+        if kind not in runs:
+            runs[kind] = tmp_path_factory.mktemp("undisturbed") / "run"
+            train(tiny(**LONG), request.getfixturevalue(kind), runs[kind])
+        return runs[kind]
+
+    return run_on
+
+
 @pytest.mark.parametrize("kind", ["dataset", "clips"])
-def test_a_killed_run_goes_on_to_bit_equal_weights(kind, request, tiny, tmp_path) -> None:
+def test_a_killed_run_goes_on_to_bit_equal_weights(
+    kind, request, tiny, undisturbed, tmp_path
+) -> None:
     dataset = request.getfixturevalue(kind)
-    # the adversarial phase: its state is the pixel phase's and more
-    long = tiny(loss={"adversarial": 0.05}, loop={"steps": 40})
-    train(long, dataset, tmp_path / "whole")
+    long = tiny(**LONG)
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps(long.to_dict()))
     process = child(recipe, dataset, tmp_path / "killed")
@@ -94,7 +113,7 @@ def test_a_killed_run_goes_on_to_bit_equal_weights(kind, request, tiny, tmp_path
         done = json.loads(file["meta.json"].tobytes())["step"]
     assert 0 < done < 40
     assert child(recipe, dataset, tmp_path / "killed").wait() == 0
-    whole, killed = arrays(tmp_path / "whole"), arrays(tmp_path / "killed")
+    whole, killed = arrays(undisturbed(kind)), arrays(tmp_path / "killed")
     assert whole.keys() == killed.keys()
     for name in whole:
         np.testing.assert_array_equal(whole[name], killed[name], err_msg=name)
@@ -104,9 +123,10 @@ def test_a_killed_run_goes_on_to_bit_equal_weights(kind, request, tiny, tmp_path
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, tmp_path, number) -> None:
-    long = tiny(loss={"adversarial": 0.05}, loop={"steps": 40, "checkpoint_every": 1000})
-    train(long, dataset, tmp_path / "whole")
+def test_a_stopped_run_saves_the_step_it_was_at(
+    tiny, dataset, undisturbed, tmp_path, number
+) -> None:
+    long = tiny(loss=LONG["loss"], loop={**LONG["loop"], "checkpoint_every": 1000})
     told: list[str] = []
 
     def stop(progress: Progress) -> None:
@@ -119,7 +139,7 @@ def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, tmp_path, number)
     assert told[-1] == "stopped after step 12, which is saved"
     train(long, dataset, tmp_path / "run", report=told.append)
     assert "goes on from step 12" in told
-    whole, stopped = arrays(tmp_path / "whole"), arrays(tmp_path / "run")
+    whole, stopped = arrays(undisturbed("dataset")), arrays(tmp_path / "run")
     for name in whole:
         np.testing.assert_array_equal(whole[name], stopped[name], err_msg=name)
 

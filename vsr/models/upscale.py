@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-import cv2
 import numpy as np
 
 from vsr.core.types import FaceCrop, FrameCrops, Working
@@ -271,6 +270,8 @@ def _resized(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     """``(h, w, 3)`` in another size: area averages where it becomes smaller, else bicubic."""
     if rgb.shape[:2] == (height, width):
         return rgb
+    import cv2  # not at the top: nothing heavy is imported before a network is needed
+
     way = cv2.INTER_AREA if height < rgb.shape[0] else cv2.INTER_CUBIC
     return cv2.resize(rgb, (width, height), interpolation=way)
 

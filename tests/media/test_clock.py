@@ -111,6 +111,24 @@ def test_a_step_forward_stays(referee, tmp_path):
     assert step == pytest.approx(100 - 24 / 25, abs=0.1)
 
 
+def test_a_gap_that_mp4_cannot_hold_is_told_before_the_work(referee, tmp_path, here):
+    """Seven hours at 90 kHz are more than 2^31 ticks; Matroska holds them."""
+    pieces = [piece(referee, tmp_path / f"{n}.ts", "mpeg2", start=start)
+              for n, start in enumerate((1, 7 * 3600))]  # fmt: skip
+    source = joined(tmp_path / "both.ts", *pieces)
+    said = []
+    for options in ((), ("--dry-run",)):
+        done = here("run", source, "-o", tmp_path / "out.mp4", "--model", "bicubic", *options)
+        assert done.code == 4
+        assert not list(tmp_path.glob("*.mp4*"))
+        said.append(done.stderr)
+    assert said[0] == said[1]
+    told = "out.mp4: the source has a gap of 7.0 h between two frames, .mp4 holds at most 6.6 h"
+    assert told in said[0]
+    job = referee.job(source, tmp_path / "out.mkv")
+    assert len(job.pts) == len(referee.pts(tmp_path / "out.mkv")[0]) == 50
+
+
 def test_of_several_programs_that_of_the_picture_is_taken(referee, tmp_path):
     """Each on a clock of its own; the second one's jumps back are no business of the first's."""
     pieces = [piece(referee, tmp_path / f"{n}.ts", "mpeg2", start=start)

@@ -35,6 +35,7 @@ from vsr.media.packets import scan_packets
 from vsr.media.process import FfmpegProcess
 from vsr.media.segments import Part, PartEncoder, failure, joined, sync_folder
 from vsr.media.shift import choose_shift
+from vsr.media.span import check_span
 
 __all__ = ["CONTAINERS", "EncodeConfig", "EncodeResult", "Part", "VideoWriter", "choose_format"]
 
@@ -120,6 +121,8 @@ class VideoWriter:
             info, self._container, self._plans, start_s
         )
         self._notices += moved
+        if with_streams:  # else less than all of it may come
+            check_span(self._out, info, self._container, self._plans, self._window)
         self._shift = round(self._shift_s / info.time_base)
         self._rate = frame_rate or info.frame_rate
         self._nut = NutMuxer(

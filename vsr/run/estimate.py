@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from vsr.core.errors import InputError
+from vsr.core.errors import InputError, VsrError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.core.video import VideoInfo
 from vsr.faces.tracklog import TrackLog
+from vsr.media.containers import container_for, plan_streams
+from vsr.media.span import check_span
 from vsr.models.registry import resolve_model
 from vsr.models.upscale import Upscaler, load_upscaler
 from vsr.run.flow import Flow
@@ -91,6 +93,10 @@ def estimate(
     info = probe_source(source, recipe.decode)
     scale = recipe.upscale.scale
     model = resolve_model(recipe.upscale.model, scale).name
+    if recipe.output == "frame":
+        container = container_for(out, recipe.encode.codec)
+        plans, _ = plan_streams(info, container) if info.streams else ([], [])
+        check_span(out, info, container, plans, (None, None))
     reader = open_source(info, scale=scale, canvas=None, cfg=recipe.decode)
     times = reader.expected_times()
     frames = len(times)
@@ -107,6 +113,8 @@ def estimate(
                 return _restore_part(info, target, recipe, window, finder, upscaler, peak.look)
             except InputError:
                 return None  # the source is broken here, or shows no face for a video of faces
+            except VsrError as error:  # in the words of the run, of its own output
+                raise type(error)(str(error).replace(str(target), str(out))) from None
 
         starts = _starts(frames)
         short = run(starts[0], _SHORT_FRAMES) if starts[0] is not None else None

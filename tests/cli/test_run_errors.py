@@ -176,3 +176,22 @@ def test_a_full_disk(vsr, samples, small_disk):
     outcome = vsr("run", source, "-o", out, "--crf", "0", "--model", "bicubic", "--quiet")
     check(outcome, out, "room")
     assert list(small_disk.iterdir()) == []
+
+
+def test_an_empty_name_is_told_as_such(here, out):
+    check(here("run", "", "-o", out), out, "argument 2 is empty", "expected")
+
+
+def test_standard_input_is_no_file(here, out):
+    check(here("run", "/dev/stdin", "-o", out), out, "is a stream, expected the name of a file")
+
+
+def test_a_working_folder_that_is_gone_is_told(tmp_path):
+    code = "import os, sys; d = sys.argv.pop(1); os.chdir(d); os.rmdir(d); import vsr.cli.app as a"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, "-c", f"{code}; a.main()", str(gone), "run", "a.mp4", "-o", "b.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("error: the working folder cannot be used")
+    assert len(done.stderr.splitlines()) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,22 @@ def test_names_that_no_file_can_have(tmp_path):
     assert fault_of(tmp_path / "clip.mp4") is None
     assert "is not valid UTF-8" in (fault_of(Path("clip\udc80.mp4")) or "")
     assert "no file can have this name" in (fault_of(tmp_path / ("x" * 300)) or "")
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/stdout", "/dev/fd/0"])
+def test_a_stream_is_no_file(name):
+    fault = fault_of(Path(name))
+    assert fault is not None
+    assert fault.startswith("is a stream, expected the name of a file")
+
+
+@pytest.mark.process
+def test_a_name_that_only_the_locale_cannot_read_is_not_to_be_renamed():
+    """In a process whose file names are ASCII, as old scripts and cron jobs have it."""
+    code = "import sys, pathlib, vsr.core.paths as p; print(p.fault_of(pathlib.Path(sys.argv[1])))"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    for name, words in ((b"Z\xc3\xbcrich.mp4", "set LC_ALL=C.UTF-8"), (b"Z\xfc.mp4", "rename it")):
+        command = [os.fsencode(sys.executable), b"-c", code.encode(), name]
+        done = subprocess.run(command, capture_output=True, env=environment, check=True)
+        assert words in done.stdout.decode("ascii")

@@ -45,7 +45,8 @@ def test_numbered_pictures_keep_their_gaps(folder):
     assert frames[0].canvas is not None
     assert (frames[0].canvas.width, frames[0].canvas.height) == (32, 24)
     assert reader.report.frames_kept == reader.expected_frames == 4
-    assert reader.report.notices == []
+    (told,) = reader.report.notices
+    assert told == "1 of 5 pictures were left out, since their names hold no number (thumb.png)"
 
 
 def test_the_facts_of_a_folder_are_those_of_a_video(folder):
@@ -73,9 +74,10 @@ def test_unreadable_and_odd_pictures_are_skipped_and_named(folder):
     cv2.imwrite(str(folder / "00000104.png"), np.zeros((5, 5, 3), np.uint8))
     reader = read(folder)
     assert [f.pts for f in reader] == [0, 2, 9, 10]
-    assert len(reader.report.notices) == 2
-    assert "00000103.png" in reader.report.notices[0]
-    assert "5x5" in reader.report.notices[1]
+    assert len(reader.report.notices) == 3
+    assert "thumb.png" in reader.report.notices[0]
+    assert "00000103.png" in reader.report.notices[1]
+    assert "5x5" in reader.report.notices[2]
 
 
 def test_a_truncated_jpeg_is_skipped(tmp_path):
@@ -157,3 +159,12 @@ def test_bad_folders_are_one_line(tmp_path):
 def test_a_stretch_without_pictures_is_told_as_such(folder):
     with pytest.raises(InputError, match="no picture lies in the stretch asked for"):
         list(FolderReader(probe_folder(folder), start_s=1000.0))
+
+
+def test_pictures_without_a_number_are_told_where_others_carry_one(tmp_path):
+    for name in ("shot7.png", "shot8.png", *(f"{letter}.png" for letter in "abcdefghij")):
+        cv2.imwrite(str(tmp_path / name), np.full((16, 24, 3), 90, np.uint8))
+    reader = FolderReader(probe_folder(tmp_path))
+    assert [reader.number_of(frame) for frame in reader] == [7, 8]
+    (told,) = reader.report.notices
+    assert told == ("10 of 12 pictures were left out, since their names hold no number (a.png, …)")

@@ -126,3 +126,30 @@ def test_a_remedy_is_a_container_that_holds_the_stream(referee, tmp_path, suffix
         assert told.endswith(f"was left out: {suffix} cannot hold it (.mov can)")
     _, notices = plan_streams(probe(source), CONTAINERS[suffix], "vp9")
     assert not any(".mov can" in n for n in notices)  # it could not hold the pictures
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv411p", "yuv440p", "yuv410p", "yuv422p", "yuv444p"])
+def test_a_chroma_resolution_has_its_own_name(referee, tmp_path, pix_fmt):
+    source = tmp_path / "in.mkv"
+    codec = "rawvideo" if pix_fmt == "yuv440p" else "ffv1"
+    referee.ffmpeg(*_FILM, "-pix_fmt", pix_fmt, "-c:v", codec, source.with_suffix(".nut"))
+    job = referee.job(source.with_suffix(".nut"), tmp_path / "out.mkv")
+    told = [n for n in job.result.notices if "chroma" in n]
+    name = ":".join(pix_fmt[3:6])
+    if pix_fmt == "yuv410p":  # less than is written
+        assert told == []
+    else:
+        assert told == [f"chroma was reduced from {name} to 4:2:0; encode.pix_fmt=source keeps it"]
+
+
+def test_a_video_stream_without_packets_is_named_as_such(referee, tmp_path):
+    """As -ss behind the end with -c copy makes them; ffmpeg's statistics are no explanation."""
+    whole = tmp_path / "whole.mp4"
+    sound = ("-f", "lavfi", "-i", "sine=d=3")
+    referee.ffmpeg(*_FILM, *sound, "-c:v", "libx264", "-c:a", "aac", whole)
+    for name, before, after in (("in.mp4", ("-ss", 2), ()), ("in.mkv", (), ("-ss", 2))):
+        source = tmp_path / name
+        referee.ffmpeg(*before, "-i", whole, "-c", "copy", *after, source)
+        with pytest.raises(InputError, match=r"holds no pictures \(0 pack|hides every") as caught:
+            probe(source)
+        assert "KiB" not in str(caught.value)

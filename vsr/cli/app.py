@@ -30,7 +30,7 @@ from vsr.cli import (
 from vsr.cli import rerun as rerun_command
 from vsr.cli import run as run_command
 from vsr.cli.common import INTERRUPTED, fail, state
-from vsr.core.errors import UsageError, VsrError
+from vsr.core.errors import InputError, UsageError, VsrError
 
 app = typer.Typer(
     name="vsr",
@@ -73,10 +73,28 @@ def _terminate(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _check_call() -> None:
+    """Refuse what would only be met as odd errors further in."""
+    if "" in sys.argv[1:]:
+        place = sys.argv[1:].index("") + 1
+        raise UsageError(
+            f"argument {place} is empty, expected a name or a value; look at the shell variable "
+            "that it came from"
+        )
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(
+            f"the working folder cannot be used ({error.strerror}), expected one that exists; "
+            "change to another one (cd)"
+        ) from None
+
+
 def main() -> None:
     """Entry point: the one place where exceptions become exit codes."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        _check_call()
         code = app(standalone_mode=False)
     except VsrError as error:
         if state.debug:

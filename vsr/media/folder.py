@@ -105,6 +105,7 @@ class FolderReader:
         self._closed = False
         pictures = numbered_pictures(info.path)
         self._first_number = pictures[0][0]
+        self._note_left_out(pictures)
         times = np.array([n - self._first_number for n, _ in pictures], np.int64)
         grid = parse_fps((cfg or DecodeConfig()).fps)
         keep = np.ones(len(times), bool)
@@ -118,6 +119,16 @@ class FolderReader:
         self._pictures = [(n, p) for (n, p), k in zip(pictures, keep, strict=True) if k]
         self._skipped = self._transparent = 0
         self._canvas_from, self._stop_at = first, end
+
+    def _note_left_out(self, pictures: list[tuple[int, Path]]) -> None:
+        """Tell of pictures that carry no number where others do."""
+        taken = {path for _, path in pictures}
+        left = [path.name for path in list_images(self.info.path) if path not in taken]
+        if left:
+            self.report.notices.append(
+                f"{len(left)} of {len(left) + len(taken)} pictures were left out, since their "
+                f"names hold no number ({left[0]}{', …' if len(left) > 1 else ''})"
+            )
 
     @property
     def expected_frames(self) -> int:

@@ -14,6 +14,7 @@ _PACKED = (
     (re.compile(r"^xv36"), 12),
     (re.compile(r"^(xv48|ayuv64|(rgb|bgr)a?(f|48|64|96|128)|bayer_\w+16)"), 16),
 )
+_CHROMA_NAMES = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0"}
 _CHROMA_444 = re.compile(r"^(yuv[aj]?44|nv24|nv42|p4|vuy|vyu|uyva|ayuv|xv|v30)")
 _CHROMA_422 = re.compile(r"^(yuv[aj]?4(22|11)|nv16|nv20|p2|yuyv|yvyu|uyvy|uyyv|y2)")
 
@@ -33,6 +34,17 @@ def bit_depth_of(pix_fmt: str) -> int:
     if match := _SEMI_PLANAR.match(pix_fmt):
         return int(match.group(1))
     return next((depth for pattern, depth in _PACKED if pattern.match(pix_fmt)), 8)
+
+
+def chroma_of(pix_fmt: str) -> str:
+    """The usual name of a source format's chroma resolution, e.g. "4:1:1"; RGB's is "4:4:4".
+
+    4:1:0 has a quarter of the columns and of the lines (ffmpeg's yuv410p), 4:4:0 half the lines.
+    """
+    if match := re.match(r"^(?:yuv[aj]?|uyyvyy)4([14])([014])", pix_fmt):
+        return f"4:{match[1]}:{match[2]}"
+    format = nearest_format(pix_fmt)
+    return _CHROMA_NAMES[format.log2_chroma_w, format.log2_chroma_h]
 
 
 def nearest_format(pix_fmt: str) -> PixelFormat:

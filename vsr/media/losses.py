@@ -11,12 +11,11 @@ from vsr.core.color import ColorSpec, PixelFormat, usual_matrix
 from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, encoder_options
 from vsr.media.containers import Container
-from vsr.media.formats import is_rgb, nearest_format
+from vsr.media.formats import chroma_of, is_rgb, nearest_format
 from vsr.media.hdr import hdr10_options
 from vsr.media.packets import packet_times
 
 _ALPHA = re.compile(r"^(yuva|gbrap|rgba|bgra|argb|abgr|ya\d|ayuv|vuya|uyva|pal8)")
-_CHROMA = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0"}
 TRANSPARENCY = "transparency"
 """in a stream of its own beside VP8 or VP9, which ffmpeg's decoders pass over"""
 _KEEP = "encode.pix_fmt=source keeps"
@@ -85,12 +84,15 @@ def _pixel_notices(info: VideoInfo, format: PixelFormat, cfg: EncodeConfig) -> l
     source = nearest_format(info.pix_fmt)
     fitting = source.name in CODECS[cfg.codec].formats
     remedy = f"; {_KEEP} it" if fitting else ""
-    chroma = _CHROMA[format.log2_chroma_w, format.log2_chroma_h]
-    was = _CHROMA[source.log2_chroma_w, source.log2_chroma_h]
+    chroma, was = chroma_of(format.name), chroma_of(info.pix_fmt)
+    finer = (source.log2_chroma_w, source.log2_chroma_h) < (
+        format.log2_chroma_w,
+        format.log2_chroma_h,
+    )
     if is_rgb(info.pix_fmt):
         keeps = f"; {_KEEP} all of its chroma" if fitting and chroma != "4:4:4" else ""
         notices.append(f"the source's RGB was converted to Y'CbCr {chroma}{keeps}")
-    elif was > chroma:  # "4:2:0" < "4:2:2" < "4:4:4"
+    elif finer:
         notices.append(f"chroma was reduced from {was} to {chroma}{remedy}")
     if info.bit_depth > format.bit_depth:
         keeps = f"; {_KEEP} 10 bit" if fitting and format.bit_depth < 10 else ""

@@ -79,6 +79,11 @@ def scan_packets(path: Path, stream_index: int, container: str) -> PacketScan:
 def _scan(path: Path, stream_index: int, container: str, _size: int, _mtime: int) -> PacketScan:
     collected = _Lines()
     code, process = run_ffmpeg(lambda fds: _arguments(path, stream_index, fds), take=collected.feed)
+    if not collected.dts and code == 0:
+        raise InputError(
+            f"{path}: its video stream holds no pictures (0 packets), expected at least one; "
+            "make it again: it may have been cut out from behind the last picture"
+        )
     if not collected.dts:
         raise InputError(
             f"{path}: no picture could be read from its video stream "

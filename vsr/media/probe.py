@@ -45,8 +45,8 @@ def probe(path: Path) -> VideoInfo:
     stream = banner.main_video()
     if stream is None:
         raise InputError(_no_video(path, banner))
-    first = _first_frame(path, stream.index)
     scan = scan_packets(path, stream.index, str(banner.container))
+    first = _first_frame(path, stream.index)
     if banner.container == "jpeg_pipe" and len(scan.pts) == 1:
         raise InputError(picture_error(path))
     return _assemble(path, banner, stream, first, scan)
@@ -61,7 +61,10 @@ def _check_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder, wanted a video file; name a file in it")
     if not path.is_file():
-        raise InputError(f"{path}: is not a regular file, wanted a video file")
+        raise InputError(
+            f"{path}: is a pipe or a device, expected a file, which is read more than once; "
+            "write it to a file first"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(4096)

@@ -304,6 +304,7 @@ _PREFIX = re.compile(r"^(\[[^\]]*\]\s*)*")
 _NOISE = re.compile(
     r"^(Conversion failed|Error opening (in|out)put files?\b|Press \[q\]|frame=|size=|"
     r"Task finished with error code|Terminating thread with return code|Last message repeated|"
+    r"video:\S+ audio:|Output file is empty|"
     r"Nothing was written into output|Could not open encoder before EOF|Exiting normally)"
 )
 

@@ -153,3 +153,23 @@ def test_a_video_stream_without_packets_is_named_as_such(referee, tmp_path):
         with pytest.raises(InputError, match=r"holds no pictures \(0 pack|hides every") as caught:
             probe(source)
         assert "KiB" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tags", ["primaries", "transfer", "both"])
+def test_a_reserved_colour_tag_counts_as_none_and_is_told(referee, tmp_path, tags):
+    """H.273 gives the value 3 no meaning; players show such a film all the same."""
+    plain, source, out = tmp_path / "plain.ts", tmp_path / "in.ts", tmp_path / "out.mkv"
+    names = {"primaries": "colour_primaries", "transfer": "transfer_characteristics"}
+    values = {name: 3 if tags in (key, "both") else 6 for key, name in names.items()}
+    words = ":".join(f"{name}={value}" for name, value in values.items())
+    referee.ffmpeg(*_FILM, "-pix_fmt", "yuv420p", "-c:v", "mpeg2video", plain)
+    metadata = f"mpeg2_metadata={words}:matrix_coefficients=6"
+    referee.ffmpeg("-i", plain, "-c", "copy", "-bsf:v", metadata, source)
+    job = referee.job(source, out)
+    assert len(referee.pts(out)[0]) == len(referee.pts(source)[0]) == 10
+    told = "the source's colour tags have reserved values: they count as untagged"
+    assert told in job.result.notices
+    facts = referee.facts(out)
+    for key, value in (("primaries", facts.primaries), ("transfer", facts.transfer)):
+        assert value == (2 if tags in (key, "both") else 6), key
+    assert facts.space == 6

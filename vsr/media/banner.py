@@ -141,6 +141,8 @@ class FirstFrame:
     color_primaries: str | None
     color_trc: str | None
     interlaced: bool = False
+    reserved_tags: bool = False
+    """whether a colour tag has a value that means nothing; it reads as None here"""
     side_data: tuple[str, ...] = ()
     """lines about what the picture carries beside its samples"""
 
@@ -175,6 +177,7 @@ def parse_first_frame(lines: Sequence[str]) -> FirstFrame | None:
                 color_space=tags[1],
                 color_primaries=tags[2],
                 color_trc=tags[3],
+                reserved_tags="reserved" in match.groups(),
                 interlaced=shape.group(6) in ("T", "B"),
                 side_data=tuple(side),
             )

@@ -68,6 +68,10 @@ def decode_arguments(
         # A full picture for each frame, at its own time; the filter halves the time base.
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
         stream = stream.filter("settb", f"{info.time_base.numerator}/{info.time_base.denominator}")
+    # A reserved tag reads as none; the scaler would refuse the picture for it.
+    tags = {"color_primaries": info.color.tag_primaries, "color_trc": info.color.tag_transfer}
+    if untagged := {name: "unknown" for name, tag in tags.items() if tag is None}:
+        stream = stream.filter("setparams", **untagged)
     halves = stream.filter_multi_output("split", 2)
     every, stream = halves[0], halves[1]
     if raster is not None:

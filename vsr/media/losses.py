@@ -18,6 +18,7 @@ from vsr.media.packets import packet_times
 _ALPHA = re.compile(r"^(yuva|gbrap|rgba|bgra|argb|abgr|ya\d|ayuv|vuya|uyva|pal8)")
 TRANSPARENCY = "transparency"
 """in a stream of its own beside VP8 or VP9, which ffmpeg's decoders pass over"""
+RESERVED_TAGS = "reserved colour tags"
 _KEEP = "encode.pix_fmt=source keeps"
 _LOST_DATA = {
     r"dolby vision|dovi configuration": "Dolby Vision data",
@@ -50,7 +51,9 @@ def picture_notices(
         notices.append(
             "the source is interlaced: the two fields of each frame were made one full picture"
         )
-    lost = [name for name in info.lost if name != TRANSPARENCY]
+    if RESERVED_TAGS in info.lost:
+        notices.append("the source's colour tags have reserved values: they count as untagged")
+    lost = [name for name in info.lost if name not in (TRANSPARENCY, RESERVED_TAGS)]
     notices += [f"{name} of the source cannot be written again" for name in lost]
     color = info.color
     if color.mastering or color.light:

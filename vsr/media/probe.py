@@ -18,7 +18,7 @@ from vsr.media.formats import bit_depth_of, is_rgb
 from vsr.media.hdr import parse_hdr10
 from vsr.media.images import IMAGE_SUFFIXES
 from vsr.media.limits import MAX_PIXELS, MAX_STREAMS, SAFE_INPUT, safe_input_words
-from vsr.media.losses import lost_data
+from vsr.media.losses import RESERVED_TAGS, lost_data
 from vsr.media.packets import PacketScan, packet_times, scan_packets
 from vsr.media.process import run_ffmpeg
 from vsr.media.timeline import rate_of
@@ -226,7 +226,10 @@ def _assemble(
         streams=tuple(banner.streams),
         interlaced=first.interlaced,
         clock=scan.clock,
-        lost=lost_data([*banner.notes.get(stream.index, []), *first.side_data]),
+        lost=(
+            *lost_data([*banner.notes.get(stream.index, []), *first.side_data]),
+            *((RESERVED_TAGS,) if first.reserved_tags else ()),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
 from vsr.core.errors import InputError
 from vsr.media.codecs import CODECS
@@ -173,3 +174,48 @@ def test_a_reserved_colour_tag_counts_as_none_and_is_told(referee, tmp_path, tag
     for key, value in (("primaries", facts.primaries), ("transfer", facts.transfer)):
         assert value == (2 if tags in (key, "both") else 6), key
     assert facts.space == 6
+
+
+@pytest.mark.parametrize("luminance", ["L(0,50)", "L(4294967295,4294967295)"])
+def test_a_mastering_display_out_of_range_is_told(referee, tmp_path, luminance):
+    """As cameras write it that do not know their own; the light level is kept."""
+    source = tmp_path / "in.mp4"
+    display = f"G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450){luminance}"
+    words = f"log-level=error:master-display={display}:max-cll=1000,400"
+    referee.ffmpeg(
+        *_FILM, "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-x265-params", words, source
+    )
+    job = referee.job(source, tmp_path / "out.mp4", codec="hevc", preset="ultrafast")
+    told = "the mastering display (its numbers are out of range) of the source cannot be"
+    assert [n for n in job.result.notices if n.startswith(told)]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        kinds = {data.type.name for data in next(container.decode(video=0)).side_data}
+    assert "CONTENT_LIGHT_LEVEL" in kinds
+    assert "MASTERING_DISPLAY_METADATA" not in kinds
+
+
+def test_the_ambient_viewing_environment_of_phones_is_told(referee, tmp_path):
+    plain, source = tmp_path / "plain.mp4", tmp_path / "in.mp4"
+    referee.ffmpeg(*_FILM, "-vf", "setsar=2", "-c:v", "libx265", "-x265-params",
+                   "log-level=error", "-tag:v", "hvc1", plain)  # fmt: skip
+    data = plain.read_bytes()
+    at = data.index(b"pasp")  # a box of the same size: lux/10000, then x and y of the light
+    light = b"amve" + (3140000).to_bytes(4) + (15635).to_bytes(2) + (16450).to_bytes(2)
+    source.write_bytes(data[:at] + light + data[at + len(light) :])
+    job = referee.job(source, tmp_path / "out.mp4", preset="ultrafast")
+    assert "the ambient viewing environment of the source cannot be written again" in (
+        job.result.notices
+    )
+
+
+def test_an_icc_profile_is_told_and_a_title_that_names_one_is_not(referee, tmp_path):
+    source, titled = tmp_path / "in.apng", tmp_path / "titled.mkv"
+    pictures = [Image.new("RGB", (64, 48), (k, 90, 200)) for k in (0, 60, 120)]
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pictures[0].save(
+        source, "PNG", save_all=True, append_images=pictures[1:], duration=100, icc_profile=profile
+    )
+    assert "the ICC profile" in probe(source).lost
+    title = ("-metadata:s:v", "title=ICC profile, ambient viewing environment")
+    referee.ffmpeg(*_FILM, *title, "-c:v", "libx264", titled)
+    assert probe(titled).lost == ()

@@ -12,7 +12,7 @@ from vsr.core.video import VideoInfo
 from vsr.media.codecs import CODECS, EncodeConfig, encoder_options
 from vsr.media.containers import Container
 from vsr.media.formats import chroma_of, is_rgb, nearest_format
-from vsr.media.hdr import hdr10_options
+from vsr.media.hdr import hdr10_options, parse_hdr10
 from vsr.media.packets import packet_times
 
 _ALPHA = re.compile(r"^(yuva|gbrap|rgba|bgra|argb|abgr|ya\d|ayuv|vuya|uyva|pal8)")
@@ -26,6 +26,8 @@ _LOST_DATA = {
     r"closed captions": "closed captions",
     r"stereo ?3d": "the 3D layout",
     r"spherical": "the 360 degree projection",
+    r"^(?!.* : ).*ambient viewing environment": "the ambient viewing environment",
+    r"^(?!.* : ).*icc profile": "the ICC profile",
     r"^ +alpha_mode +: 1": TRANSPARENCY,
 }
 """what ffmpeg calls data that travel inside the pictures' stream -> our words"""
@@ -34,9 +36,10 @@ _LOST_DATA = {
 def lost_data(lines: Sequence[str]) -> tuple[str, ...]:
     """Names of what pictures carry beside themselves and no encoder here can write again."""
     text = "\n".join(lines).lower()
-    return tuple(
-        name for pattern, name in _LOST_DATA.items() if re.search(pattern, text, re.MULTILINE)
-    )
+    found = [name for k, name in _LOST_DATA.items() if re.search(k, text, re.MULTILINE)]
+    if "side data - mastering display" in text and parse_hdr10(lines)[0] is None:
+        found.append("the mastering display (its numbers are out of range)")
+    return tuple(found)
 
 
 def picture_notices(

@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--list", type=Path)
     parser.add_argument("--celeba", type=Path)
-    parser.add_argument("--count", type=int, default=64, help="stills")
+    parser.add_argument("--count", type=int, default=48, help="stills")
     parser.add_argument("--seed", type=int, default=1, help="of stills and cameras")
     parser.add_argument("--write", action="store_true", help="write the table")
     parser.add_argument("conditions", nargs="*", help=", ".join(CAMERAS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +53,7 @@ def stills(folder: Path, count: int, rng: np.random.Generator) -> list[Source]:
     names = sorted(line.split()[0] for line in lines if line.endswith(" 0"))
     chosen = rng.choice(names, count, replace=False)
     pictures = folder / "img_align_celeba"
-    sides = itertools.cycle((176, 256))
-    clips = (still_clip(pictures / n, rng, side) for n, side in zip(chosen, sides, strict=False))
+    clips = (still_clip(pictures / n, rng) for n in chosen)
     return _located(clips, (4,))
 
 
@@ -86,7 +84,7 @@ def cases(
         cameras = [drawn(name, rng) if wide else CAMERAS[name] for _ in sources]
         plain = filmed([s.clip for s in sources], lambda i: cameras[i], seed)  # noqa: B023
         hands = filmed([h.clip for h in handed], lambda i: cameras[i], seed)  # noqa: B023
-        for number, source in enumerate(sources):  # two sizes alternate: a donor of either
+        for number, source in enumerate(sources):
             donor = sources[(number + 1 + number % 3) % len(sources)]
             for at in source.scored:
                 face = _Face(name, number, cameras[number], source.points[at])

@@ -147,12 +147,14 @@ def filmed(clips: list[np.ndarray], camera: Callable[[int], Camera], seed: int) 
     return found
 
 
-def still_clip(path: Path, rng: np.random.Generator, side: int, frames: int = 6) -> np.ndarray:
-    """A portrait that moves a little: (n, side, side, 3), from a CelebA still of 178x218."""
+def still_clip(path: Path, rng: np.random.Generator, frames: int = 6) -> np.ndarray:
+    """A portrait that moves a little: (n, 176, 176, 3), from a CelebA still of 178x218."""
     picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)[21:197, 1:177]
-    zoom, step = side / 176, rng.normal(0, 0.7, 2)
-    moves = [np.array([[zoom, 0, step[0] * i], [0, zoom, step[1] * i]]) for i in range(frames)]
-    size, border = (side, side), cv2.BORDER_REFLECT
+    step = rng.normal(0, 0.7, 2)
+    moves = [
+        np.array([[1, 0, step[0] * i], [0, 1, step[1] * i]], np.float32) for i in range(frames)
+    ]
+    size, border = (176, 176), cv2.BORDER_REFLECT
     return np.stack(
         [cv2.warpAffine(picture, m, size, None, cv2.INTER_CUBIC, border) for m in moves]
     )

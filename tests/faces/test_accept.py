@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,7 +17,7 @@ RATE = 25
 GOOD, BAD = 0.3, 2.5
 
 
-def film(*tracks: list[float | None], first: int = 0) -> list[FrameCrops]:
+def film(*tracks: Sequence[float | None], first: int = 0) -> list[FrameCrops]:
     """Judged frames of faces with these deviations; None: not in that frame."""
     picture = np.zeros((16, 16, 3), np.uint8)
     items = []

@@ -78,7 +78,8 @@ def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE)
     if crop.sr is None:
         return replace(crop, outcome="plain")
     lr, seen = planes(crop.lr), planes(_reduced(crop.lr, crop.sr, scale))
-    weights = feathered_mask(*lr.shape[:2], _FEATHER, borders)
+    height, width = lr.shape[:2]
+    weights = feathered_mask(height, width, _FEATHER, borders)
     camera = estimate(lr, weights)
     found = compare(lr, seen, camera.widest, weights).contradiction(camera)
     kept = found <= limits.max_contradiction
@@ -97,7 +98,8 @@ def contradiction(lr: np.ndarray, sr: np.ndarray, borders: Touching = _NONE) -> 
     """
     scale = max(1, round(sr.shape[0] / lr.shape[0]))
     evidence, seen = planes(lr), planes(_reduced(lr, sr, scale))
-    weights = feathered_mask(*lr.shape[:2], _FEATHER, borders)
+    height, width = lr.shape[:2]
+    weights = feathered_mask(height, width, _FEATHER, borders)
     camera = estimate(evidence, weights)
     return compare(evidence, seen, camera.widest, weights).contradiction(camera)
 

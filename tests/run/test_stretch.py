@@ -38,19 +38,19 @@ def made(source, recipe, record, upscaler, first=0, end=None):
     scale, canvas = recipe.upscale.scale, canvas_format(info, recipe)
     reader = open_source(
         info, scale=scale, canvas=canvas, cfg=recipe.decode,
-        first=first, end=stretch.read_end(recipe.track),
+        first=first, end=stretch.read_end(recipe.track, recipe.fuse.span),
     )  # fmt: skip
     find = face_finder(
         recipe, segment_frames=SEGMENT, frame_bytes=frame_bytes(info, canvas, scale), record=record
     )
     log, faces, found = TrackLog(), [], []
     with Flow() as flow:
-        followed = followed_faces(flow, reader, find, log, stretch)
+        followed = followed_faces(flow, reader, find, log, recipe.fuse, stretch)
         sharp = super_resolved(flow, followed, upscaler, recipe, info, log, stretch)
 
         def noted():
             for item in sharp:
-                faces.append([_what(c) for c in item.crops])
+                faces.append([(*_what(c), c.fusion) for c in item.crops])
                 yield item
 
         pasted = paste(noted(), scale, recipe.paste)
@@ -79,14 +79,14 @@ def assert_same(source, recipe, tmp_path, cuts):
 
 @pytest.fixture(scope="module")
 def moving(tmp_path_factory, ffmpeg, samples):
-    """Forty frames at uneven times, a cut at frame 21."""
+    """Forty noisy frames at uneven times, a cut at frame 21."""
     path = tmp_path_factory.mktemp("stretch") / "clip.mp4"
     ffmpeg(
         *("-i", samples / "surveillance_800x600_30fps.mp4"),
         *("-vf", "select='lt(n,21)+between(n,40,58)',negate=enable='gte(n,21)',"
-          "hflip=enable='gte(n,21)',settb=1/15360,setpts='N*512+97*mod(N,3)'"),
+          "hflip=enable='gte(n,21)',settb=1/15360,setpts='N*512+97*mod(N,3)',noise=alls=16:allf=t"),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "1/15360"),
-        *("-video_track_timescale", "15360", "-c:v", "libx264", "-crf", "12", path),
+        *("-video_track_timescale", "15360", "-c:v", "libx264", "-crf", "8", path),
     )  # fmt: skip
     return path
 
@@ -100,8 +100,18 @@ def samples():
 
 @pytest.mark.parametrize("changes", [(), CANVAS_IS_LARGE], ids=["plenty", "small buffer"])
 def test_stretches_of_a_video_equal_the_whole(moving, changes, tmp_path):
-    crossing, _ = assert_same(moving, recipe_of("srresnet-x2", *changes), tmp_path, [16, 32])
+    crossing, faces = assert_same(moving, recipe_of("srresnet-x2", *changes), tmp_path, [16, 32])
     assert crossing[0]
+    # the last and the first frame of two stretches have their views from either side
+    assert all(f[-1].views > 2 for at in (15, 16) for f in faces[at])
+
+
+@pytest.mark.parametrize("views", [1, 3, 9])
+def test_so_do_they_with_more_views_and_fewer(moving, views, tmp_path):
+    _, faces = assert_same(moving, recipe_of("bicubic", ("fuse", "views", views)), tmp_path, [16])
+    fusions = [f[-1] for frame in faces for f in frame]
+    assert all((found is None) == (views == 1) for found in fusions)
+    assert max((f.views for f in fusions if f), default=1) > views / 2
 
 
 def test_stretches_of_a_folder_equal_the_whole(moving, tmp_path):

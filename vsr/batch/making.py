@@ -16,7 +16,7 @@ from vsr.batch.seedpairs import make_seed_pairs
 from vsr.batch.storage import Storage, open_storage
 from vsr.core.errors import DataError, InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook
-from vsr.core.types import Frame, FrameFaces
+from vsr.core.types import Frame, FrameFaces, Span
 from vsr.faces.annotations import SequenceAnnotations, parse_annotations
 from vsr.faces.detect import detect
 from vsr.faces.detections import DetectStage
@@ -98,13 +98,14 @@ def open_sequence(
     info = probe_folder(frames, recipe.decode)
     stretch = Stretch(first=job.first, end=job.end, segment_frames=recipe.encode.part_frames)
     followed = canvas and labels is None
+    views = recipe.fuse.span if canvas else Span()
     reader = FolderReader(
         info,
         scale=recipe.upscale.scale,
         canvas=canvas_format(info, recipe) if canvas else None,
         cfg=recipe.decode,
         first=stretch.first,
-        end=stretch.read_end(recipe.track if followed else None),
+        end=stretch.read_end(recipe.track if followed else None, views),
     )
     return Sequence(job, cfg, recipe, reader, labels, stretch, Tally())
 
@@ -135,7 +136,7 @@ def fill(
     recipe, reader, tally, log = sequence.recipe, sequence.reader, sequence.tally, TrackLog()
     find, stretch = _finder(sequence, stage), sequence.stretch
     with Flow() as flow:
-        followed = followed_faces(flow, reader, find, log, stretch)
+        followed = followed_faces(flow, reader, find, log, recipe.fuse, stretch)
         upscaler = loaded.upscaler(recipe.upscale)
         judged = super_resolved(flow, followed, upscaler, recipe, reader.info, log, stretch)
         for _ in sink.run(pictures.write(judged, tally)):

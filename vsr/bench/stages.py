@@ -15,9 +15,11 @@ from vsr.bench.measure import Pass, timed
 from vsr.core.errors import InputError
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
+from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect
 from vsr.faces.detector import FaceDetector
+from vsr.faces.fuse import fuse
 from vsr.faces.paste import paste, verify
 from vsr.faces.track import track
 from vsr.faces.working import find_working
@@ -27,7 +29,7 @@ from vsr.run.recipe import Recipe
 from vsr.run.sinks import canvas_format, open_sink
 from vsr.run.source import Source, open_source
 
-STAGES = ("decode", "detect", "track", "crop", "upscale", "paste", "encode")
+STAGES = ("decode", "detect", "track", "crop", "fuse", "upscale", "paste", "encode")
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Prepared:
     detected: list[FrameFaces]
     tracked: list[FrameFaces]
     cut: list[FrameCrops]
+    fused: list[FrameCrops]
     sharp: list[FrameCrops]
     judged: list[FrameCrops]
 
@@ -97,9 +100,12 @@ def prepare(
     tracked = kept("track", track(detected, recipe.track))
     networks = Networks(upscaler, recipe.upscale)
     cut = kept("crop", _cut(tracked, recipe, networks))
-    sharp = kept("upscale", upscale(cut, upscaler, recipe.upscale, networks.at))
+    fused = kept("fuse", _fused(cut, recipe))
+    sharp = kept("upscale", upscale(fused, upscaler, recipe.upscale, networks.at))
     judged = kept("paste", verify(sharp, scale, recipe.paste))
-    return Prepared(info, recipe, detector, upscaler, frames, detected, tracked, cut, sharp, judged)
+    return Prepared(
+        info, recipe, detector, upscaler, frames, detected, tracked, cut, fused, sharp, judged
+    )
 
 
 def measure_stage(name: str, made: Prepared, folder: Path) -> Pass:
@@ -111,7 +117,8 @@ def measure_stage(name: str, made: Prepared, folder: Path) -> Pass:
         "detect": lambda: detect(made.frames, made.detector, recipe.detect),
         "track": lambda: track(made.detected, recipe.track),
         "crop": lambda: _cut(made.tracked, recipe, networks),
-        "upscale": lambda: upscale(made.cut, made.upscaler, recipe.upscale, networks.at),
+        "fuse": lambda: _fused(made.cut, recipe),
+        "upscale": lambda: upscale(made.fused, made.upscaler, recipe.upscale, networks.at),
         "paste": lambda: _pasted(made, scale),
         "encode": lambda: encoded(made, recipe, folder / f"stage{suffix_of(recipe)}"),
     }
@@ -125,6 +132,11 @@ def _cut(tracked: Iterable[FrameFaces], recipe: Recipe, networks: Networks) -> I
     """Crops with the working scale that their detail asks for."""
     cut = crop(tracked, recipe.crop)
     return find_working(cut, recipe.upscale.scale, networks.scales, recipe.working)
+
+
+def _fused(cut: Iterable[FrameCrops], recipe: Recipe) -> Iterator[FrameCrops]:
+    """What the faces' other views add: looking for them, and averaging."""
+    return fuse(with_clips(cut, recipe.crop, recipe.fuse.span))
 
 
 def _pasted(made: Prepared, scale: int) -> Iterable[object]:

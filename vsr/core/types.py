@@ -146,6 +146,57 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """How many kept frames before and after a face's own are looked at with it."""
+
+    past: int = 0
+    """0 or more"""
+    future: int = 0
+    """0 or more; so many frames must be known before a frame is final"""
+
+    def __post_init__(self) -> None:
+        if self.past < 0 or self.future < 0:
+            raise ValueError(f"Span: got {self.past} and {self.future}, expected 0 or more")
+
+    @property
+    def length(self) -> int:
+        """Frames in all, the face's own included."""
+        return self.past + 1 + self.future
+
+
+@dataclass(frozen=True, slots=True)
+class FaceClip:
+    """A face over neighbouring frames, shifted by whole pixels so that it stands still."""
+
+    pixels: np.ndarray
+    """uint8 or uint16, (T, h, w, 3), by time; ``pixels[centre]`` is `FaceCrop.lr`"""
+    valid: np.ndarray
+    """bool (T,); False: the face is not known there, and the crop itself is repeated"""
+    centre: int
+    """0..T-1: place of the face's own frame"""
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 4 or self.valid.shape != (len(self.pixels),):
+            raise ValueError(
+                f"FaceClip: got {self.pixels.shape} and {self.valid.shape}, "
+                "expected (T, h, w, 3) and (T,)"
+            )
+        if not 0 <= self.centre < len(self.pixels) or not self.valid[self.centre]:
+            raise ValueError(f"FaceClip.centre: got {self.centre}, expected the place of a view")
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """What the views of a face in the frames around it were good for."""
+
+    views: float
+    """how many independent views the network's input is worth, in the mean over its pixels:
+    1 where nothing was averaged"""
+    noise: float
+    """8-bit grey levels of luma by which neighbouring views differ where they agree best"""
+
+
+@dataclass(frozen=True, slots=True)
 class FaceCrop:
     """A face cut out of its frame, before or after super-resolution."""
 
@@ -153,8 +204,8 @@ class FaceCrop:
     window: Window
     """integer region of the source picture that the crop stands for"""
     lr: np.ndarray
-    """uint8 or uint16, (h, w, 3): generator input; equals the window's pixels in native mode,
-    else the window resampled"""
+    """uint8 or uint16, (h, w, 3): the window's pixels in native mode, else the window resampled;
+    generator input where nothing was ``fused``"""
     sr: np.ndarray | None = None
     """generator output, (s*h, s*w, 3), dtype of ``lr``; None until upscaled"""
     outcome: CropOutcome = "pending"
@@ -170,11 +221,29 @@ class FaceCrop:
     weight: float = 1.0
     """0..1: how much of ``sr`` is blended in, besides ``face.strength``; less than 1 where its
     track becomes accepted or refused"""
+    clip: FaceClip | None = None
+    """the face in the frames around, until these views are fused"""
+    fused: np.ndarray | None = None
+    """average of the views, shape and dtype of ``lr``; None where nothing was averaged"""
+    fusion: Fusion | None = None
+    """None where other views were not looked for"""
 
     def __post_init__(self) -> None:
         _check_rgb("FaceCrop.lr", self.lr)
         if self.sr is not None:
             _check_rgb("FaceCrop.sr", self.sr)
+        if self.fused is not None and (
+            self.fused.shape != self.lr.shape or self.fused.dtype != self.lr.dtype
+        ):
+            raise ValueError(
+                f"FaceCrop.fused: got {self.fused.shape} {self.fused.dtype}, expected "
+                f"{self.lr.shape} {self.lr.dtype} like lr"
+            )
+
+    @property
+    def seen(self) -> np.ndarray:
+        """What the network is shown; the evidence that its result is judged by is ``lr``."""
+        return self.lr if self.fused is None else self.fused
 
     @property
     def resampled(self) -> bool:
@@ -270,3 +339,7 @@ class Track:
     """side of the pictures that the network got in most frames"""
     working_scale: int | None = None
     """how many times that network enlarges; None where the run's own took the crop as it was"""
+    views: float | None = None
+    """mean of `Fusion.views` over its crops; None where other views were not looked for"""
+    noise: float | None = None
+    """mean of `Fusion.noise`, 8-bit grey levels"""

@@ -92,7 +92,7 @@ def crop(items: Iterable[FrameFaces], cfg: CropConfig) -> Iterator[FrameCrops]:
                 continue
             if face.track_id is not None:
                 windows[face.track_id] = (frame.index, window)
-            crops.append(FaceCrop(face, window, _cut(frame.rgb, window, cfg)))
+            crops.append(FaceCrop(face, window, cut_window(frame.rgb, window, cfg)))
         if len(windows) > 64:
             windows = {t: w for t, w in windows.items() if frame.index - w[0] <= _FORGET_AFTER}
         yield FrameCrops(frame, tuple(crops))
@@ -145,8 +145,12 @@ def _holding(wanted: float, ladder: tuple[int, ...]) -> int:
     return next((s for s in ladder if s >= wanted), ladder[-1])
 
 
-def _cut(rgb: np.ndarray, window: Window, cfg: CropConfig) -> np.ndarray:
-    """The generator's input for a window: a copy, contiguous."""
+def cut_window(rgb: np.ndarray, window: Window, cfg: CropConfig) -> np.ndarray:
+    """The pixels of a window of a frame ``(H, W, 3)`` as they go to the generator.
+
+    A copy, contiguous, of the frame's dtype: ``(side, side, 3)``, where the side is the window's
+    own, `CropConfig.max_side` for wider ones, or `CropConfig.size` in canonical mode.
+    """
     pixels = rgb[window.slices]
     side = cfg.size if cfg.mode == "canonical" else min(cfg.max_side, window.width)
     if side == window.width:

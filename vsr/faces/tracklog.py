@@ -15,6 +15,7 @@ from vsr.core.types import (
     Frame,
     FrameCrops,
     FrameFaces,
+    Fusion,
     Track,
     TrackPoint,
 )
@@ -160,9 +161,23 @@ class _Judged:
     """the same of the detail it held, whole pixels"""
     working: Counter[tuple[int, int | None]] = field(default_factory=Counter)
     """how often the network got which side, and which network"""
+    fusions: int = 0
+    views: float = 0.0
+    noise: float = 0.0
+    """sums over the crops of which other views were looked for"""
 
     def working_of_most(self) -> tuple[int | None, int | None]:
         return max(self.working, key=lambda w: self.working[w], default=(None, None))
+
+    def add_fusion(self, fusion: Fusion) -> None:
+        self.fusions += 1
+        self.views += fusion.views
+        self.noise += fusion.noise
+
+    def mean_fusion(self) -> Fusion | None:
+        if not self.fusions:
+            return None
+        return Fusion(self.views / self.fusions, self.noise / self.fusions)
 
 
 class TrackLog:
@@ -224,6 +239,8 @@ class TrackLog:
             if crop.outcome == "plain":
                 judged.plain += 1
                 judged.plain_frames.add(index)
+            if crop.fusion is not None:
+                judged.add_fusion(crop.fusion)
             sample = _sample(item.frame, crop)
             judged.best.add(sample)
             if crop.deviation is not None:
@@ -278,6 +295,7 @@ def _sample(frame: Frame, crop: FaceCrop) -> FaceSample:
 
 def _summary(track_id: int, seen: _Seen, judged: _Judged, moments: int, samples: int) -> Track:
     working_px, working_scale = judged.working_of_most()
+    fusion = judged.mean_fusion()
     return Track(
         track_id=track_id,
         first_frame=seen.first,
@@ -298,6 +316,8 @@ def _summary(track_id: int, seen: _Seen, judged: _Judged, moments: int, samples:
         detail_px=_median(judged.details),
         working_px=working_px,
         working_scale=working_scale,
+        views=fusion.views if fusion else None,
+        noise=fusion.noise if fusion else None,
     )
 
 

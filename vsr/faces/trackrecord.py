@@ -47,6 +47,8 @@ def track_to_dict(track: Track) -> dict[str, Any]:
             "columns": list(_COLUMNS),
             "rows": [_row(p) for p in track.timeline],
         },
+        "views": _rounded(track.views),
+        "noise": _rounded(track.noise),
     }
 
 
@@ -63,6 +65,8 @@ def track_from_dict(values: Mapping[str, Any]) -> Track:
             "best": [_sample(s) for s in values.get("best", ())],
             "worst": [_sample(s) for s in values.get("worst", ())],
             "timeline": _points(values.get("timeline", {})),
+            "views": values.get("views"),
+            "noise": values.get("noise"),
         }
         return _checked(Track, plain | lists)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:

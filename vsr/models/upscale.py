@@ -112,7 +112,8 @@ def upscale(
 
     Crops of one shape are collected over frames until ``batch_size`` of them wait; a frame
     waits no longer than ``max_pending_frames`` frames (or their bytes) allow. A track's crop
-    that equals the one before pixel for pixel (of a repeated frame) shares its result.
+    whose `FaceCrop.seen` equals the one before pixel for pixel (of a repeated frame) shares its
+    result.
     upscaler: for crops without a working scale. network: gives that of a working scale.
     """
     queue = _Queue(upscaler, cfg, network)
@@ -190,7 +191,7 @@ class _Queue:
             track_id = crop.face.track_id
             known = self._latest.get(track_id) if track_id is not None else None
             repeated = known is not None and _same(known, crop)
-            picture = known if known is not None and repeated else _Picture(crop.lr, crop.working)
+            picture = known if known is not None and repeated else _Picture(crop.seen, crop.working)
             picture.show_at(waiting, index)
             if not repeated:
                 self._wait_for_batch(picture)
@@ -262,7 +263,7 @@ class _Queue:
 
 
 def _same(known: _Picture, crop: FaceCrop) -> bool:
-    a, b = known.lr, crop.lr
+    a, b = known.lr, crop.seen
     return known.working == crop.working and a.dtype == b.dtype and np.array_equal(a, b)
 
 

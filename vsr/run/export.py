@@ -112,7 +112,7 @@ def export(
     log = TrackLog()
     with _Folder(out, info, recipe, cfg, canvas, face_per_eye_distance) as folder:
         with Flow() as flow:
-            followed = followed_faces(flow, reader, finder, log)
+            followed = followed_faces(flow, reader, finder, log, recipe.fuse)
             upscaler = load_upscaler(recipe.upscale)
             crops = super_resolved(flow, followed, upscaler, recipe, info, log)
             for done in folder.write(crops, reader):
@@ -273,6 +273,8 @@ class _Folder:
         folder = f"faces/{crop.face.track_id:04d}"
         self._make(folder)
         pictures = {"lr": crop.lr, "bicubic": self._bicubic(crop.lr[None])[0], "sr": crop.sr}
+        if crop.fused is not None:
+            pictures["fused"] = crop.fused
         for kind, picture in pictures.items():
             row[kind] = f"{folder}/{number:08d}_{kind}.{self._cfg.format}"
             self._image(row[kind], picture)

@@ -20,7 +20,8 @@ INDEX = "index.json"
 _COLUMNS: tuple[str, ...] = (
     "frame", "pts", "seconds", "track", "label", "x", "y", "width", "height", "confidence",
     "face_width_px", "eye_distance_px", "filled", "outcome", "deviation", "detail_px",
-    "working_px", "working_scale", "model", "scale", "picture", "lr", "bicubic", "sr",
+    "working_px", "working_scale", "views", "noise", "model", "scale",
+    "picture", "lr", "bicubic", "sr", "fused",
 )  # fmt: skip
 
 
@@ -107,6 +108,9 @@ def face_row(
         "detail_px": None if crop.detail_px is None else round(crop.detail_px, 1),
         "working_px": crop.working.side if crop.working else crop.lr.shape[1],
         "working_scale": crop.working.scale if crop.working else None,
+        "views": None if crop.fusion is None else round(crop.fusion.views, 3),
+        "noise": None if crop.fusion is None else round(crop.fusion.noise, 3),
+        "fused": None,
     }
 
 

@@ -25,7 +25,7 @@ import vsr
 from vsr.core.errors import DataError, OutputError
 from vsr.core.hashing import file_sha256
 from vsr.core.names import hidden_beside
-from vsr.core.types import CropOutcome, FrameCrops
+from vsr.core.types import CropOutcome, FaceCrop, FrameCrops, Fusion
 from vsr.core.video import VideoInfo
 from vsr.faces.detections import DetectionRecord
 from vsr.media.codecs import choose_format, encoder_name
@@ -36,11 +36,11 @@ from vsr.run.manifest import detector_entry, versions
 from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
 
-FORMAT = 2
+FORMAT = 3
 """version of the journal's layout"""
 
-_Judged = tuple[tuple[CropOutcome, float | None], ...]
-"""outcome and deviation of each crop of a frame"""
+_Judged = tuple[tuple[CropOutcome, float | None, tuple[float, float] | None], ...]
+"""outcome and deviation of each crop of a frame, and views and noise of its `Fusion`"""
 
 _HEADER, _PARTS, _DETECTIONS, _LOCK = "header.json", "parts.jsonl", "detections.jsonl", "lock"
 _WHOLE = "whole.json"
@@ -194,13 +194,16 @@ class Journal:
                 "machine's decoder has changed: begin anew with --restart"
             )
         pairs = zip(item.crops, found, strict=True)
-        crops = tuple(dataclasses.replace(c, outcome=o, deviation=d) for c, (o, d) in pairs)
+        crops = tuple(
+            dataclasses.replace(c, outcome=o, deviation=d, fusion=Fusion(*f) if f else None)
+            for c, (o, d, f) in pairs
+        )
         return dataclasses.replace(item, crops=crops)
 
     def note(self, items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         """Pass judged frames on and remember them until their part is finished."""
         for item in items:
-            self._waiting.append(tuple((c.outcome, c.deviation) for c in item.crops))
+            self._waiting.append(tuple((c.outcome, c.deviation, _pair(c)) for c in item.crops))
             yield item
 
     def add(self, part: Part) -> None:
@@ -329,10 +332,21 @@ def _finished(line: bytes) -> FinishedPart:
         raise ValueError("cut short")
     values = json.loads(line)
     part = Part.from_dict(values)
-    judged = tuple(tuple((o, d) for o, d in frame) for frame in values["judged"])
+    judged = tuple(tuple((o, d, _known(f)) for o, d, f in frame) for frame in values["judged"])
     if part.frames != len(judged):
         raise ValueError("counts differ")
     return FinishedPart(part, judged, float(values["seconds"]))
+
+
+def _pair(crop: FaceCrop) -> tuple[float, float] | None:
+    return None if crop.fusion is None else (crop.fusion.views, crop.fusion.noise)
+
+
+def _known(pair: list[float] | None) -> tuple[float, float] | None:
+    if pair is None:
+        return None
+    views, noise = pair
+    return float(views), float(noise)
 
 
 Judge = Callable[[FrameCrops], FrameCrops]

@@ -12,6 +12,7 @@ from vsr.core.config import build, find_recipe, near, parse_set, read_toml, to_t
 from vsr.core.errors import UsageError
 from vsr.faces.crop import CropConfig
 from vsr.faces.detect import DetectConfig
+from vsr.faces.fuse import FuseConfig
 from vsr.faces.paste import PasteConfig
 from vsr.faces.track import TrackConfig
 from vsr.faces.working import WorkingConfig
@@ -34,6 +35,7 @@ class Recipe:
     track: TrackConfig = field(default_factory=TrackConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     working: WorkingConfig = field(default_factory=WorkingConfig)
+    fuse: FuseConfig = field(default_factory=FuseConfig)
     upscale: UpscaleConfig = field(default_factory=UpscaleConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)

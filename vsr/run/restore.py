@@ -12,9 +12,11 @@ from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
 from vsr.faces.accept import accept
+from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
 from vsr.faces.detections import DetectionRecord
+from vsr.faces.fuse import FuseConfig, fuse
 from vsr.faces.paste import verify
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
@@ -107,7 +109,7 @@ def _restore(
     if first:
         progress(Progress(RESUMING, first, reader.expected_frames, faces))
     with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate, journal) as sink:
-        followed = followed_faces(flow, reader, finder, log, stretch)
+        followed = followed_faces(flow, reader, finder, log, recipe.fuse, stretch)
         upscaler = upscaler or load_upscaler(recipe.upscale)  # while the first frames are decoded
         judge = journal.judged if journal else None
         sharp = super_resolved(flow, followed, upscaler, recipe, info, log, stretch, judge)
@@ -151,13 +153,17 @@ def followed_faces(
     reader: Source,
     find: FaceFinder,
     log: TrackLog,
+    views: FuseConfig,
     stretch: Stretch | None = None,
 ) -> Iterator[FrameFaces]:
-    """Decode and find faces, each in its thread, which begin at once."""
+    """Decode and find faces, each in its thread, which begin at once.
+
+    views: as in the recipe; where a stretch ends, the frames of its last views come, too.
+    """
     room = _room(reader.info)
     flow.on_stop(reader.close)
     frames = flow.stage("decode", reader, room)
-    found = (stretch or Stretch()).before_end(find(frames))
+    found = (stretch or Stretch()).before_end(find(frames), views.span)
     return flow.stage("faces", log.faces(found), room)
 
 
@@ -171,7 +177,7 @@ def super_resolved(
     stretch: Stretch | None = None,
     judge: Judge | None = None,
 ) -> Iterator[FrameCrops]:
-    """Cut the faces out, super-resolve them in a thread, and judge each against its evidence.
+    """Cut the faces out, fuse their views, super-resolve them in a thread, and judge each.
 
     Each at the working scale of its track: see `vsr.faces.working`. A track is accepted or
     refused calmly, anew in each segment: see `vsr.faces.accept`.
@@ -191,7 +197,8 @@ def super_resolved(
         return upscale(part, upscaler, recipe.upscale, networks.at)
 
     cut = find_working(crop(followed, recipe.crop), scale, networks.scales, recipe.working)
-    sharp = by_segment(stretch.inside(known(cut)), stretch.segment_frames, larger)
+    clips = with_clips(known(cut), recipe.crop, recipe.fuse.span, first=stretch.first)
+    sharp = by_segment(fuse(stretch.inside(clips)), stretch.segment_frames, larger)
     sharp = flow.stage("upscale", sharp, _room(info))
     judged = verify(sharp, scale, recipe.paste)
     settled = by_segment(judged, stretch.segment_frames, lambda part: accept(part, recipe.paste))

@@ -2,7 +2,7 @@
 
 Frames before it are decoded and followed again, so that track ids, smoothing and windows
 carry the same state, but nothing of them is super-resolved. Frames after it are read as far
-as the tracker looks ahead.
+as its last faces need them: as views, and for the tracker, which looks ahead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vsr.core.types import Frame, FrameCrops, FrameFaces
+from vsr.core.types import Frame, FrameCrops, FrameFaces, Span
 from vsr.faces.track import TrackConfig
 from vsr.media.codecs import EncodeConfig
 
@@ -43,19 +43,21 @@ class Stretch:
         if self.end is not None and self.end <= self.first:
             raise ValueError(f"Stretch.end: got {self.end}, wanted more than {self.first}")
 
-    def read_end(self, cfg: TrackConfig | None) -> int | None:
+    def read_end(self, cfg: TrackConfig | None, span: Span) -> int | None:
         """The index before which reading must not stop; None: the source's end.
 
-        A frame is final when the tracker has taken the ``lookahead`` frames after it. cfg: of
-        the tracker, None where faces are given.
+        A frame is final when the tracker has taken the ``lookahead`` frames after it, and its
+        faces when the frames of their views are. cfg: of the tracker, None where faces are
+        given.
         """
-        return None if self.end is None else self.end + (cfg.lookahead if cfg else 0)
+        return None if self.end is None else self.end + span.future + (cfg.lookahead if cfg else 0)
 
-    def before_end(self, items: Iterable[T]) -> Iterator[T]:
-        """Leave out, and don't wait for, what lies behind the stretch."""
-        return itertools.takewhile(
-            lambda item: self.end is None or item.frame.index < self.end, items
-        )
+    def before_end(self, items: Iterable[T], span: Span | None = None) -> Iterator[T]:
+        """Leave out, and don't wait for, what lies behind the stretch and its last views."""
+        if self.end is None:
+            return iter(items)
+        end = self.end + (span.future if span else 0)
+        return itertools.takewhile(lambda item: item.frame.index < end, items)
 
     def inside(self, items: Iterable[T]) -> Iterator[T]:
         """The frames of the stretch."""

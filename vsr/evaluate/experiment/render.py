@@ -13,8 +13,11 @@ from vsr.core.color import yuv_to_rgb
 from vsr.core.geometry import Box, Window
 from vsr.core.types import Face, FaceCrop, Frame, FrameCrops, YuvPicture
 from vsr.evaluate.experiment.truth import Truth
+from vsr.evaluate.named import BASELINE
+from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
+from vsr.faces.fuse import fuse
 from vsr.faces.paste import paste, verify
 from vsr.faces.track import track
 from vsr.models.tiles import CONTEXT, TILE, upscale_picture
@@ -67,7 +70,8 @@ def find_trials(truths: Iterable[Truth], recipe: Recipe, *, whole: bool) -> Iter
             yield truth.lr
 
     found = detect(frames(), make_detector(recipe.detect), recipe.detect)
-    for item in crop(track(found, recipe.track), recipe.crop):
+    cut = crop(track(found, recipe.track), recipe.crop)
+    for item in fuse(with_clips(cut, recipe.crop, recipe.fuse.span)):
         yield Trial(waiting.popleft(), item.crops)
 
 
@@ -89,7 +93,7 @@ def in_chunks(trials: Iterable[Trial], models: int) -> Iterator[list[Trial]]:
 def render(trials: Sequence[Trial], upscaler: Upscaler, recipe: Recipe) -> list[Rendering]:
     """Upscale, verify and paste: the product's own stages, on a copy of each canvas."""
     scale = upscaler.scale
-    items = [FrameCrops(_own_canvas(t.frame), t.crops) for t in trials]
+    items = [FrameCrops(_own_canvas(t.frame), _shown(t.crops, upscaler)) for t in trials]
     sharp = upscale(items, _Tiled(upscaler), recipe.upscale)
     judged = list(verify(sharp, scale, recipe.paste))
     frames = paste(judged, scale, recipe.paste)
@@ -97,6 +101,11 @@ def render(trials: Sequence[Trial], upscaler: Upscaler, recipe: Recipe) -> list[
         Rendering(_picture(trial.truth.plain, frame, item.crops, scale), item.crops)
         for trial, frame, item in zip(trials, frames, judged, strict=True)
     ]
+
+
+def _shown(crops: tuple[FaceCrop, ...], upscaler: Upscaler) -> tuple[FaceCrop, ...]:
+    """The crops, to the baseline without other views: what averaging gains is to be seen."""
+    return tuple(replace(c, fused=None) for c in crops) if upscaler.name == BASELINE else crops
 
 
 class _Tiled:

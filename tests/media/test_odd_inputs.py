@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from vsr.core.errors import InputError
+from vsr.media.banner import parse_banner
 from vsr.media.codecs import CODECS
 from vsr.media.containers import CONTAINERS, plan_streams
 from vsr.media.folder import FolderReader, probe_folder
@@ -219,3 +220,31 @@ def test_an_icc_profile_is_told_and_a_title_that_names_one_is_not(referee, tmp_p
     title = ("-metadata:s:v", "title=ICC profile, ambient viewing environment")
     referee.ffmpeg(*_FILM, *title, "-c:v", "libx264", titled)
     assert probe(titled).lost == ()
+
+
+def test_the_moving_stream_of_an_animated_avif_is_taken(referee, tmp_path):
+    source, out = tmp_path / "in.avif", tmp_path / "out.mkv"
+    referee.ffmpeg(*_FILM, "-pix_fmt", "yuv420p", "-c:v", "libsvtav1", source)
+    job = referee.job(source, out, preset="ultrafast")
+    assert len(referee.pts(out)[0]) == 10
+    assert [n for n in job.result.notices if "video stream 0 (av1) was left out" in n]
+
+
+_GRID = """Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'grid.avif':
+  Duration: N/A, bitrate: N/A
+  Stream group #0:0[0x6]: Tile Grid: av1 (Main) (av01 / 0x31307661), yuv420p(tv), 128x128 (default)
+    Stream #0:0[0x1]: Video: av1 (av01 / 0x31307661), yuv420p(tv), 64x64, 1 fps, 1 tbr, 1 tbn
+    Stream #0:1[0x2]: Video: av1 (av01 / 0x31307661), yuv420p(tv), 64x64, 1 fps, 1 tbr, 1 tbn
+  Stream #0:4[0x5]: Video: av1 (av01 / 0x31307661), yuv420p(tv), 32x32, 1 fps, 1 tbr, 1 tbn
+"""
+
+
+def test_a_photograph_in_tiles_is_known_by_its_banner():
+    banner = parse_banner(_GRID.splitlines())
+    assert banner.tiled
+    assert all(banner.is_still(s.index) for s in banner.streams)
+    film = "  Stream #0:5[0x5]: Video: av1 (av01 / 0x31307661), yuv420p, 32x32, 10 fps, 10 tbr"
+    banner = parse_banner([*_GRID.splitlines(), film])
+    main = banner.main_video()
+    assert main is not None
+    assert main.index == 5

@@ -142,7 +142,7 @@ def bad(clips, tmp_path):
         ("missing", "no such file"),
         ("folder", "is a folder, wanted a video file"),
         ("empty", "is empty"),
-        ("fifo", "not a regular file"),
+        ("fifo", "is a pipe or a device, expected a file"),
         ("text", "is a text file, wanted a video"),
         ("subtitles", "is a text file, wanted a video"),
         ("m3u8", "playlist, wanted one video file"),

@@ -21,6 +21,7 @@ _STREAM = re.compile(
 )
 _PROGRAM = re.compile(r"^  (?:Program (\d{1,9})|No Program)\b")
 _GROUP = re.compile(r"^  Stream group #0:\d{1,9}")
+_STILL = re.compile(r", 1 fps, 1 tbr, 1 tbn\b")
 _FOURCC = re.compile(r"^ \((\w{4}) / 0x")
 _SIZE = re.compile(r", (\d{1,9})x(\d{1,9})\b")
 _KINDS: dict[str, StreamKind] = {
@@ -51,9 +52,18 @@ class Banner:
     notes: dict[int, list[str]] = field(default_factory=dict)
     """stream index -> its line and those of its side data"""
 
+    tiled: bool = False
+    """whether it holds a photograph in tiles, which are streams of their own"""
+
+    def is_still(self, index: int) -> bool:
+        """Whether a stream is an item of HEIC or AVIF, which ffmpeg gives one tick a second."""
+        return any(_STILL.search(line) for line in self.notes.get(index, [])[:1])
+
     def main_video(self) -> StreamInfo | None:
-        """The video stream to process: the default one, else the first; never cover art."""
+        """The video stream to process: of those that move, if there are any, the default one,
+        else the first; never cover art."""
         videos = [s for s in self.streams if s.kind == "video" and not s.attached_picture]
+        videos = [s for s in videos if not self.is_still(s.index)] or videos
         marked = [s for s in videos if s.index in self.defaults]
         return (marked or videos or [None])[0]
 
@@ -71,6 +81,7 @@ def parse_banner(lines: Sequence[str]) -> Banner:
             program = match.group(1)
         elif _GROUP.match(line):
             grouped = True
+            banner.tiled = banner.tiled or ": Tile Grid: " in line
         elif (match := _STREAM.match(line)) and (grouped or not line.startswith("    ")):
             # Only groups' streams stand deeper: metadata stand there too, under any name.
             current = _add_stream(banner, match)

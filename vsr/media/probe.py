@@ -43,6 +43,11 @@ def probe(path: Path) -> VideoInfo:
     _check_file(path)
     banner = _read_banner(path)
     stream = banner.main_video()
+    if banner.tiled and (stream is None or banner.is_still(stream.index)):
+        raise InputError(
+            f"{path}: is a photograph made of tiles (HEIC or AVIF), expected a video; save it as "
+            "PNG or JPEG and enlarge it with 'vsr images'"
+        )
     if stream is None:
         raise InputError(_no_video(path, banner))
     scan = scan_packets(path, stream.index, str(banner.container))

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 
-from vsr.media.clock import Track, one_clock, runs_through, steps_back, tamed, unwrapped
+from vsr.media.clock import Track, near, one_clock, runs_through, steps_back, tamed, unwrapped
 from vsr.media.probe import probe
 
 WRAP = 1 << 33
@@ -173,8 +173,11 @@ def test_wraps_are_told_from_jumps():
     # ffmpeg takes a jump back over more than a minute for a wrap
     assert unwrapped(np.array([9 << 30, WRAP + 5]), WRAP).tolist() == [9 << 30, WRAP + 5]
     assert unwrapped(np.array([7 << 30, WRAP + 5]), WRAP).tolist() == [7 << 30, 5]
-    assert not runs_through(np.array([7 << 30, WRAP + 5]), WRAP)
-    assert runs_through(np.array([7 << 30, WRAP + 5]), None)
+    jump = np.array([7 << 30, WRAP + 5])
+    assert not runs_through(jump, jump, WRAP)
+    assert runs_through(jump, jump, None)
+    assert not runs_through(jump[:1], jump[:1] - WRAP + 7200, WRAP), "on another turn"
+    assert near(jump[:1] - WRAP + 7200, jump[:1], WRAP) == jump[:1] + 7200
 
 
 def test_jitter_and_damaged_times_are_no_jumps():

@@ -58,7 +58,7 @@ class Clock:
 
     jumps: tuple[ClockJump, ...]
     moves: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
-    """for each stream that is moved: its index, and (number of a packet of it, ticks of its time
+    """for each stream on this clock: its index, and (number of a packet of it, ticks of its time
     base that are added to all times from this packet on)"""
 
 

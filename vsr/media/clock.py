@@ -80,10 +80,26 @@ def steps_back(times: np.ndarray) -> list[int]:
     return [int(i) for i in found if i + 1 < len(times) and times[i + 1] <= times[i - 1]]
 
 
-def runs_through(dts: np.ndarray, wrap: int | None) -> bool:
-    """Whether a stream's decoding times are one timeline already."""
+def near(pts: np.ndarray, dts: np.ndarray, wrap: int | None) -> np.ndarray:
+    """Presentation times on the same turn of the counter as the decoding times, int64 (N,)."""
+    if wrap is None:
+        return pts
+    return dts + (pts - dts + wrap // 2) % wrap - wrap // 2
+
+
+def runs_through(dts: np.ndarray, pts: np.ndarray, wrap: int | None) -> bool:
+    """Whether a stream's times are one timeline already."""
     times = unwrapped(dts, wrap)
-    return bool(np.all(np.diff(dts) >= 0) and np.array_equal(times, dts))
+    same = np.array_equal(times, dts) and np.array_equal(near(pts, dts, wrap), pts)
+    return bool(same and np.all(np.diff(dts) >= 0))
+
+
+def borders_of(dts: np.ndarray) -> frozenset[int]:
+    """The decoding times before steps back, and before steps of more than twice the usual one."""
+    step = np.diff(dts)
+    if not len(step):
+        return frozenset()
+    return frozenset(dts[:-1][(step < 0) | (step > 2 * np.median(step))].tolist())
 
 
 @dataclass(slots=True)
@@ -122,7 +138,7 @@ def one_clock(tracks: Sequence[Track], order: Sequence[int], wrap: int | None) -
     if len(jumps) > MAX_JUMPS:
         return None
     moves = {lane.track.index: _moves(lane, offsets) for lane in lanes}
-    return Clock(jumps=tuple(jumps), moves=tuple(sorted(m for m in moves.items() if m[1])))
+    return Clock(jumps=tuple(jumps), moves=tuple(sorted(moves.items())))
 
 
 def clock_notices(info: VideoInfo) -> list[str]:

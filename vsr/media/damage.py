@@ -8,6 +8,8 @@ from pathlib import Path
 _CUT_SHORT = re.compile(r"partial file|ended prematurely|Truncat|Input/output error", re.IGNORECASE)
 _SUSPECT = re.compile(r"corrupt (decoded frame|input packet)")
 """what a transport stream's missing packets are called, also where two of them were joined"""
+_INCOMPLETE = re.compile(r"Packet corrupt \(stream = \d+, dts = (-?\d{1,19})\)")
+"""what the reader of the container says of such a packet, before ffmpeg does"""
 _REFUSED = re.compile(r"Error submitting packet to decoder|Decoding error")
 """a packet out of which no picture came, which may not have held any"""
 _DAMAGED = re.compile(
@@ -27,12 +29,13 @@ _TALK = re.compile(r"^(\[[^\]]*\] )?\[(info|verbose|debug|trace)\]")
 class DamageLog:
     """Watches a decoder's log lines.
 
-    joins: places where a new stretch of the source begins, each of which looks like a packet
-    that is missing.
+    borders: decoding times of the packets behind which the clock makes a step: where two
+    recordings were joined, the first one's last packet looks as if its end were missing.
     """
 
-    def __init__(self, joins: int = 0) -> None:
-        self._explained = {"decoded frame": joins, "input packet": joins}
+    def __init__(self, borders: frozenset[int] = frozenset()) -> None:
+        self._borders = borders
+        self._explained = {"decoded frame": 0, "input packet": 0}
         self.cut_short = False
         """the container says that bytes are missing at its end"""
         self.damaged = 0
@@ -54,6 +57,9 @@ class DamageLog:
             return
         elif _CUT_SHORT.search(text):
             self.cut_short = True
+        elif found := _INCOMPLETE.search(text):
+            if int(found.group(1)) in self._borders:
+                self._explained = {kind: n + 1 for kind, n in self._explained.items()}
         elif (match := _SUSPECT.search(text)) and self._explained[match.group(1)] > 0:
             self._explained[match.group(1)] -= 1
         elif match or _DAMAGED.search(text) or _REFUSED.search(text):

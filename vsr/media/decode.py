@@ -104,7 +104,7 @@ class VideoReader:
         self._canvas_from = self._canvas_start(first)
         if self._canvas_from is not None and self._canvas_from > times[-1]:
             self._canvas = None  # not one is wanted, and ffmpeg fails where an output stays empty
-        self._damage = DamageLog(joins=len(info.clock.jumps) if info.clock else 0)
+        self._damage = DamageLog(self._scan.borders)
         self._account = Account(
             info, self._scan, self.report, self._damage, low=self._first, high=self._end
         )

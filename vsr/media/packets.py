@@ -16,7 +16,7 @@ import numpy as np
 from vsr.core.errors import InputError
 from vsr.core.video import Clock, VideoInfo, is_foreign
 from vsr.media.banner import parse_banner
-from vsr.media.clock import WRAPS, Track, one_clock, runs_through
+from vsr.media.clock import WRAPS, Track, borders_of, near, one_clock, runs_through
 from vsr.media.limits import SAFE_INPUT, safe_input_words
 from vsr.media.pictures import Pictures, find_pictures
 from vsr.media.process import run_ffmpeg
@@ -53,6 +53,8 @@ class PacketScan:
     constant rate, to be given to the decoded frames in turn"""
     starts_with_key: bool = True
     """whether the first picture can be decoded without others"""
+    borders: frozenset[int] = frozenset()
+    """decoding times, as ffmpeg reads them, of the pictures behind which the clock makes a step"""
     clock: Clock | None = None
     """how the packets' own times became those here; None: they are the same"""
 
@@ -168,10 +170,13 @@ class _Lines:
         )
         timing = np.where(dts == _NO_PTS, pts, dts)
         known = timing != _NO_PTS
-        if timed and not runs_through(timing[known], WRAPS.get(container)):
+        wrap = WRAPS.get(container)
+        both = np.where(missing, timing, pts)[known]
+        if timed and not runs_through(timing[known], both, wrap):
             clock = _clock(path, stream_index, container, count)
         if clock is not None:
             move = _move_of(clock, stream_index, count)
+            pts = np.where(missing | (dts == _NO_PTS), pts, near(pts, dts, wrap))
             dts, pts = (np.where(t == _NO_PTS, t, t + move) for t in (dts, pts))
         pictures = _pictures(path, stream_index, self.codec, container)
         begins = np.flatnonzero(np.array(pictures.second) == 0) if pictures else np.zeros(0, int)
@@ -199,6 +204,7 @@ class _Lines:
             complete=not missing.any(),
             timed=timed,
             starts_with_key=self.starts_with_key,
+            borders=borders_of(timing[known]),
             clock=clock,
         )
 
@@ -249,7 +255,7 @@ class _Demuxed:
                 if int(n) < len(self._outputs):
                     self.time_bases[self._outputs[int(n)]] = Fraction(int(a), int(b))
 
-    def tracks(self, stream_index: int) -> list[Track]:
+    def tracks(self, stream_index: int, wrap: int | None) -> list[Track]:
         """The streams that share a clock, the pictures first."""
         streams = {s.index: s for s in parse_banner(self._banner).streams}
         picture = streams.get(stream_index)
@@ -262,7 +268,8 @@ class _Demuxed:
                 pts, dts, duration = (np.array(c, np.int64) for c in self.streams[index])
                 timing = np.where(dts == _NO_PTS, pts, dts)
                 track = Track(index, timing, pts, duration, self.time_bases[index])
-                found.append(_counted_on(track))
+                track = _counted_on(track)
+                found.append(replace(track, pts=near(track.pts, track.dts, wrap)))
         return found
 
 
@@ -278,12 +285,13 @@ def _clock(path: Path, stream_index: int, container: str, count: int) -> Clock |
         return ["-debug_ts", *source, *words, *out, "-loglevel", "level+info", "-nostats"]
 
     run_ffmpeg(build, take=taken.feed, on_line=taken.line)
-    tracks = taken.tracks(stream_index)
+    wrap = WRAPS.get(container)
+    tracks = taken.tracks(stream_index, wrap)
     if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != count:
         return None
     places = {track.index: number for number, track in enumerate(tracks)}
     order = [places[i] for i in taken.order if i in places]
-    return one_clock(tracks, order, WRAPS.get(container))
+    return one_clock(tracks, order, wrap)
 
 
 def _counted_on(track: Track) -> Track:
@@ -318,11 +326,12 @@ def move_options(info: VideoInfo, *streams: int) -> dict[str, str]:
                 terms.append(f"{ticks - before:+d}*gte(N\\,{number})")
                 before = ticks
             total = "".join(terms)
-            times = (
-                f"{t}=if(eq({t.upper()}\\,NOPTS)\\,NOPTS\\,{t.upper()}{total})"
-                for t in ("pts", "dts")
-            )
-            options[f"bsf:{index}"] = f"setts={':'.join(times)}"
+            turn = ""
+            if wrap := WRAPS.get(info.container):
+                turn = f"-if(eq(DTS\\,NOPTS)\\,0\\,{wrap}*round((PTS-DTS)/{wrap}))"
+            pts = f"pts=if(eq(PTS\\,NOPTS)\\,NOPTS\\,PTS{turn}{total})"
+            dts = f"dts=if(eq(DTS\\,NOPTS)\\,NOPTS\\,DTS{total})"
+            options[f"bsf:{index}"] = f"setts={pts}:{dts}"
     return options
 
 

@@ -52,6 +52,20 @@ class TestNative:
         assert w.x + w.width / 2 == pytest.approx(box.center[0], abs=0.51)
         assert w.y + w.height / 2 == pytest.approx(box.center[1], abs=0.51)
 
+    @given(st.floats(0, 799), st.floats(0, 599), st.floats(12, 500), st.integers(590, 600))
+    @settings(deadline=None, max_examples=60)
+    def test_windows_on_a_grid_of_two_have_even_places_and_sides(
+        self, cx: float, cy: float, width: float, height: int
+    ) -> None:
+        picture = np.zeros((height, 799, 3), np.uint8)
+        items = _items(picture, [Box.from_center(cx, cy, width, width)])
+        for item in crop(items, CropConfig(sides=(33, 48, 65, 160)), grid=2):
+            for c in item.crops:
+                w = c.window
+                assert not {w.x % 2, w.y % 2, w.width % 2, w.height % 2} & {1}
+                assert w.x + w.width <= 799
+                assert w.y + w.height <= height
+
     @given(
         st.floats(-50, 850), st.floats(-50, 650), st.floats(5, 500), st.floats(0.7, 1.6), st.data()
     )

@@ -369,11 +369,12 @@ class TestStage:
             list(paste([other], 4, CFG))
 
     def test_odd_scale_with_subsampled_chroma(self) -> None:
-        rgb = np.zeros((64, 64, 3), np.uint8)
+        rgb = np.zeros((96, 96, 3), np.uint8)
         fmt = PIXEL_FORMATS["yuv420p"]
-        canvas = YuvPicture(np.zeros(fmt.samples(192, 192), np.uint8), 192, 192, fmt, ColorSpec())
-        item = _passed(_crops(rgb, canvas, [Box(12, 12, 34, 40)], 3))
-        with pytest.raises(UsageError, match="wanted an even one for yuv420p"):
+        canvas = YuvPicture(np.zeros(fmt.samples(288, 288), np.uint8), 288, 288, fmt, ColorSpec())
+        item = _passed(_crops(rgb, canvas, [Box(30, 33, 34, 40)], 3))
+        assert item.crops[0].window.x % 2
+        with pytest.raises(UsageError, match="expected an even one for yuv420p"):
             list(paste([item], 3, CFG))
 
     def test_wrong_size_of_the_super_resolved_picture(

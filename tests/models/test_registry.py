@@ -132,7 +132,7 @@ def test_what_auto_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert default_model(2, "interpolation") == "bicubic"
     with pytest.raises(ModelError, match="no shipped srgan model enlarges by 4"):
         default_model(4, "srgan")
-    with pytest.raises(UsageError, match="--scale: got 3, wanted one of 2, 4, 8"):
+    with pytest.raises(UsageError, match="--scale: got 3, expected one of 1, 2, 4, 8"):
         default_model(3)
 
 

@@ -106,7 +106,7 @@ class FaceRecord:
     eye_distance_px: float | None
     """in the frame, by the labels; None for detected faces"""
     outcome: str
-    """"super-resolved" or "plain" """
+    """"super-resolved", "plain" or "kept": see `FaceCrop.outcome`"""
     deviation: float | None
     """see `FaceCrop.deviation`; None where the face was not cut out"""
 
@@ -196,10 +196,11 @@ class FacePictures:
         cx, cy = box.center
         tally.outside += not (0 <= cx < width and 0 <= cy < height)
         tally.faces += 1
-        tally.plain += not sharp
+        kept = crop is not None and crop.outcome == "kept"
+        tally.plain += not sharp and not kept
         file = f"{safe_name(who)}/{name}.png"
         deviation = None if crop is None or crop.deviation is None else round(crop.deviation, 3)
-        outcome = "super-resolved" if sharp else "plain"
+        outcome = "super-resolved" if sharp else "kept" if kept else "plain"
         distance = None if eye_distance_px is None else round(eye_distance_px, 2)
         tally.records.append(
             FaceRecord(file, number, who, *self._square(box), distance, outcome, deviation)

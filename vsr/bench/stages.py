@@ -26,6 +26,7 @@ from vsr.faces.working import find_working
 from vsr.models.networks import Networks
 from vsr.models.upscale import Upscaler, upscale
 from vsr.run.recipe import Recipe
+from vsr.run.samesize import crop_config, crop_grid
 from vsr.run.sinks import canvas_format, open_sink
 from vsr.run.source import Source, open_source
 
@@ -130,13 +131,13 @@ def measure_stage(name: str, made: Prepared, folder: Path) -> Pass:
 
 def _cut(tracked: Iterable[FrameFaces], recipe: Recipe, networks: Networks) -> Iterator[FrameCrops]:
     """Crops with the working scale that their detail asks for."""
-    cut = crop(tracked, recipe.crop)
+    cut = crop(tracked, crop_config(recipe), grid=crop_grid(recipe))
     return find_working(cut, recipe.upscale.scale, networks.scales, recipe.working)
 
 
 def _fused(cut: Iterable[FrameCrops], recipe: Recipe) -> Iterator[FrameCrops]:
     """What the faces' other views add: looking for them, and averaging."""
-    return fuse(with_clips(cut, recipe.crop, recipe.fuse.span))
+    return fuse(with_clips(cut, crop_config(recipe), recipe.fuse.span))
 
 
 def _pasted(made: Prepared, scale: int) -> Iterable[object]:

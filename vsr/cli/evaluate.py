@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from vsr.cli import evaluate_chokepoint, evaluate_video
 from vsr.cli.common import emit_json, note, show_progress
+from vsr.cli.options import comparison_scale
 
 if TYPE_CHECKING:
     from vsr.degrade.kernels import Reduction
@@ -89,15 +90,13 @@ def models(
     from vsr.core.config import build
     from vsr.evaluate.compare import CompareConfig, compare_on
     from vsr.evaluate.table import markdown
-    from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
     from vsr.run.output import claim_file, write_atomically
 
     if out is not None:
         claim_file(out, "models.md", overwrite=overwrite)
     names = model or ["auto"]
-    scales = (get_spec(name).scale for name in names if name != "auto")
-    factor = scale or next((s for s in scales if s is not None), 2)
+    factor = comparison_scale(names, scale)
     cfg = CompareConfig(
         scale=factor,
         reduction=cast("Reduction | None", reduction),  # checked there

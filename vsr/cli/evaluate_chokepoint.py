@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsr.cli.common import emit_json, note, show_progress
+from vsr.cli.options import comparison_scale
 
 if TYPE_CHECKING:
     from vsr.evaluate.recognition_study import Study
@@ -63,13 +64,11 @@ def chokepoint(
     from vsr.core.config import build
     from vsr.evaluate.recognition_files import JSON, write_study
     from vsr.evaluate.recognition_study import StudyConfig, run_study
-    from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
     from vsr.run.output import claim_folder
 
     names = list(dict.fromkeys(model or ["auto"]))
-    scales = (get_spec(name).scale for name in names if name != "auto")
-    factor = scale or next((s for s in scales if s is not None), 2)
+    factor = comparison_scale(names, scale)
     settings = {
         "protocol": protocol,
         "across": across,

@@ -9,6 +9,7 @@ import typer
 
 from vsr.cli import report as page
 from vsr.cli.common import emit_json, note, printable, say, show_progress
+from vsr.cli.options import comparison_scale
 from vsr.core.errors import BrokenSourceError, UsageError, one_line
 
 if TYPE_CHECKING:
@@ -77,15 +78,13 @@ def video(
     from vsr.evaluate.experiment.config import GROUPS, ExperimentConfig, degradation
     from vsr.evaluate.experiment.experiment import run_experiment
     from vsr.evaluate.experiment.files import JSON, write_results
-    from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
     from vsr.run.heap import steady_heap
     from vsr.run.output import claim_folder
     from vsr.run.recipe import load_recipe
 
     names = list(dict.fromkeys(model or ["auto"]))
-    scales = (get_spec(name).scale for name in names if name != "auto")
-    factor = scale or next((s for s in scales if s is not None), 2)
+    factor = comparison_scale(names, scale)
     changes = [parse_set(text) for text in sets or []]
     worse = {key: value for table, key, value in changes if table == "degrade"}
     kept = [change for change in changes if change[0] != "degrade"]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vsr.cli.common import emit_json, fail, note, say, show_progress
+from vsr.cli.options import comparison_scale
 from vsr.core.errors import InputError
 
 _HELP = """Enlarge every face picture of a folder: PNG, same names, exactly the scale.
@@ -42,14 +43,12 @@ def images(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     from vsr.core.config import build
-    from vsr.models.registry import get_spec
     from vsr.models.upscale import UpscaleConfig, load_upscaler
     from vsr.run.images import upscale_images
 
-    own = None if model == "auto" else get_spec(model).scale
     options = {
         "model": model,
-        "scale": scale or own or 2,
+        "scale": comparison_scale([model], scale),
         "batch_size": batch_size,
         "precision": precision,
         "device": device,

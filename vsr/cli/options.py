@@ -23,7 +23,11 @@ Model = Annotated[
     str | None, typer.Option(help="A name of 'vsr models list'.", rich_help_panel=_FACES)
 ]
 Scale = Annotated[
-    int | None, typer.Option(help="2 or 4 (the model's own).", rich_help_panel=_FACES)
+    int | None,
+    typer.Option(
+        help="2, 4 or 8 (the model's own); 1: the source's size, faces cleared.",
+        rich_help_panel=_FACES,
+    ),
 ]
 Crop = Annotated[str | None, typer.Option(help="native or canonical.", rich_help_panel=_FACES)]
 Size = Annotated[
@@ -66,6 +70,21 @@ AsJson = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.", rich_help_panel=_SHOW)]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_SHOW)]
+
+
+def comparison_scale(names: list[str], scale: int | None) -> int:
+    """The scale at which models are compared: as asked for, else that of the first with one.
+
+    Raises UsageError for 1, at which networks cannot be compared, and ModelError on unknown models.
+    """
+    from vsr.core.errors import UsageError
+    from vsr.models.registry import get_spec
+
+    if scale == 1:
+        raise UsageError("--scale: got 1, expected 2, 4 or 8; only 'vsr run', 'frames' and 'batch' "
+                         "make outputs of the source's size")  # fmt: skip
+    scales = (get_spec(name).scale for name in names if name != "auto")
+    return scale or next((s for s in scales if s is not None), 2)
 
 
 def resolve_recipe(

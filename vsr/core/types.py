@@ -126,7 +126,7 @@ class FrameFaces:
     faces: tuple[Face, ...] = ()
 
 
-CropOutcome = Literal["pending", "super-resolved", "plain"]
+CropOutcome = Literal["pending", "super-resolved", "plain", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,8 @@ class FaceCrop:
     sr: np.ndarray | None = None
     """generator output, (s*h, s*w, 3), dtype of ``lr``; None until upscaled"""
     outcome: CropOutcome = "pending"
-    """"plain" where the super-resolved picture left its evidence and is not pasted"""
+    """"plain" where the super-resolved picture left its evidence and is not pasted; "kept" where an
+    output of the source's size had nothing to gain: the face is as sharp as its pixels"""
     deviation: float | None = None
     """how far ``sr`` contradicts ``lr``: 0 not at all, 1 as far as noise and coding explain
     (records of older versions: 8-bit grey levels)"""
@@ -316,6 +317,8 @@ class Track:
     """median width of the face box in source pixels"""
     plain: int = 0
     """crops whose super-resolved picture was refused by the evidence check"""
+    kept: int = 0
+    """crops left as they are in an output of the source's size: as sharp as their pixels"""
     label: str | None = field(default=None)
     narrowest_px: float = 0.0
     """smallest width of the face box in source pixels"""

@@ -73,11 +73,12 @@ class CropConfig:
                 raise UsageError(f"crop.{name}: got {value}, wanted {least} or more")
 
 
-def crop(items: Iterable[FrameFaces], cfg: CropConfig) -> Iterator[FrameCrops]:
+def crop(items: Iterable[FrameFaces], cfg: CropConfig, *, grid: int = 1) -> Iterator[FrameCrops]:
     """Cut the faces out of each frame. One `FrameCrops` per frame, in order.
 
-    Windows lie wholly inside the picture. A track's window keeps its side while the face
-    changes little.
+    grid: pixels of which places and sides of windows are multiples; 2 where chroma is halved and
+    the output has the source's size. Windows lie wholly inside the picture. A track's window
+    keeps its side while the face changes little.
     """
     windows: dict[int, tuple[int, Window]] = {}
     for item in items:
@@ -87,7 +88,7 @@ def crop(items: Iterable[FrameFaces], cfg: CropConfig) -> Iterator[FrameCrops]:
             if face.box.width < cfg.min_face_px:
                 continue
             last = _last_window(windows, face)
-            window = _place(face.box, frame.rgb.shape, cfg, last)
+            window = _place(face.box, frame.rgb.shape, cfg, last, grid)
             if window is None:
                 continue
             if face.track_id is not None:
@@ -103,16 +104,18 @@ def _last_window(windows: dict[int, tuple[int, Window]], face: Face) -> Window |
     return known[1] if known else None
 
 
-def _place(box: Box, shape: tuple[int, ...], cfg: CropConfig, last: Window | None) -> Window | None:
+def _place(
+    box: Box, shape: tuple[int, ...], cfg: CropConfig, last: Window | None, grid: int
+) -> Window | None:
     """The window for a face, or None where the box lies outside the picture."""
-    height, width = shape[:2]
+    height, width = (side // grid * grid for side in shape[:2])
     cx, cy = box.center
     if not (0 <= cx < width and 0 <= cy < height):
         return None
     room = min(height, width)
     wanted = max(box.width, box.height) * (1 + 2 * cfg.margin)
-    side = _choose_side(wanted, _ladder(cfg, room), last.width if last else None)
-    x, y = round(cx - side / 2), round(cy - side / 2)
+    side = _choose_side(wanted, _ladder(cfg, room, grid), last.width if last else None)
+    x, y = (grid * round((c - side / 2) / grid) for c in (cx, cy))
     if last is not None and last.width == side and side > cfg.max_side:
         still = side * _STILL
         x = last.x if abs(x - last.x) <= still else x
@@ -121,14 +124,15 @@ def _place(box: Box, shape: tuple[int, ...], cfg: CropConfig, last: Window | Non
 
 
 @functools.lru_cache(maxsize=16)
-def _ladder(cfg: CropConfig, room: int) -> tuple[int, ...]:
+def _ladder(cfg: CropConfig, room: int, grid: int) -> tuple[int, ...]:
     """The sides a window may have in a picture whose short side is ``room``, ascending."""
     sides = [s for s in cfg.sides if s <= cfg.max_side]
     side = float(cfg.max_side)
     while side < room:
         sides.append(2 * round(side / 2))
         side *= _COARSE_STEP
-    return tuple(sorted({s for s in sides if s < room} | {room}))
+    fitting = {max(grid, s // grid * grid) for s in sides if s < room}
+    return tuple(sorted(fitting | {room}))
 
 
 def _choose_side(wanted: float, ladder: tuple[int, ...], last: int | None) -> int:

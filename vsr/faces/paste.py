@@ -100,18 +100,18 @@ def paste(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator
 
     Crops still "pending" are verified here. One `Frame` per item, in order. Raises
     `DataError` where a frame has no canvas of ``scale`` times its size, and `UsageError`
-    for an odd scale where chroma is subsampled.
+    for an odd scale where chroma is subsampled and a window lies between its samples.
     """
     for item in items:
         judged = _judged(item, scale, cfg)
         crops = [c for c in judged if c.outcome == "super-resolved" and c.sr is not None]
         if crops:
-            canvas = _canvas(item.frame, scale)
+            canvas = _canvas(item.frame, scale, crops)
             _blend(canvas, [_patch(c, item.frame, canvas, scale, cfg) for c in crops])
         yield item.frame
 
 
-def _canvas(frame: Frame, scale: int) -> YuvPicture:
+def _canvas(frame: Frame, scale: int, crops: Iterable[FaceCrop]) -> YuvPicture:
     canvas = frame.canvas
     height, width = frame.rgb.shape[:2]
     if canvas is None or (canvas.width, canvas.height) != (width * scale, height * scale):
@@ -120,9 +120,13 @@ def _canvas(frame: Frame, scale: int) -> YuvPicture:
             f"paste: got canvas {got} for frame {frame.index}, wanted "
             f"{width * scale}x{height * scale}; decode with the scale of the model"
         )
-    subsampled = canvas.format.log2_chroma_w or canvas.format.log2_chroma_h
-    if subsampled and scale % 2:
-        raise UsageError(f"scale: got {scale}, wanted an even one for {canvas.format.name}")
+    across, down = 1 << canvas.format.log2_chroma_w, 1 << canvas.format.log2_chroma_h
+    windows = [crop.window.scaled(scale) for crop in crops]
+    if any(w.x % across or w.width % across or w.y % down or w.height % down for w in windows):
+        raise UsageError(
+            f"scale: got {scale}, expected an even one for {canvas.format.name}, or windows of "
+            "even places and sides"
+        )
     return canvas
 
 

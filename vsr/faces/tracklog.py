@@ -151,6 +151,7 @@ class _Judged:
     """Of one track, what the pasting end writes: `TrackLog.crops`."""
 
     plain: int = 0
+    kept: int = 0
     plain_frames: _Runs = field(default_factory=_Runs)
     outcomes: _Thinned[_Outcome] = field(default_factory=lambda: _Thinned(_MOMENTS))
     best: _Samples = field(default_factory=lambda: _Samples(_clearness))
@@ -236,6 +237,7 @@ class TrackLog:
                 judged.details[round(crop.detail_px)] += 1
             work = crop.working
             judged.working[(work.side, work.scale) if work else (crop.lr.shape[1], None)] += 1
+            judged.kept += crop.outcome == "kept"
             if crop.outcome == "plain":
                 judged.plain += 1
                 judged.plain_frames.add(index)
@@ -304,6 +306,7 @@ def _summary(track_id: int, seen: _Seen, judged: _Judged, moments: int, samples:
         filled=seen.filled,
         median_width_px=seen.median_width(),
         plain=judged.plain,
+        kept=judged.kept,
         label=seen.label,
         narrowest_px=min(seen.widths) / _STEPS_PER_PX,
         widest_px=max(seen.widths) / _STEPS_PER_PX,

@@ -25,6 +25,7 @@ _PLAIN = (
     "filled",
     "median_width_px",
     "plain",
+    "kept",
     "label",
     "narrowest_px",
     "widest_px",

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from vsr.models.spec import SCALES
+from vsr.models.spec import OUTPUT_SCALES
 
 Kernel = Literal["bicubic", "lanczos"]
 
@@ -27,8 +27,10 @@ class InterpolationUpscaler:
     def __init__(self, name: Kernel, scale: int) -> None:
         if name not in _RESAMPLING:
             raise ValueError(f"InterpolationUpscaler.name: got {name!r}, wanted bicubic or lanczos")
-        if scale not in SCALES:
-            raise ValueError(f"InterpolationUpscaler.scale: got {scale}, wanted one of {SCALES}")
+        if scale not in OUTPUT_SCALES:
+            raise ValueError(
+                f"InterpolationUpscaler.scale: got {scale}, expected one of {OUTPUT_SCALES}"
+            )
         self.name: str = name
         self.scale = scale
         self._filter = _RESAMPLING[name]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from vsr.core.config import near
 from vsr.core.errors import ModelError, UsageError
 from vsr.models.backend import start_backend
-from vsr.models.spec import SCALES, ModelSpec, read_spec
+from vsr.models.spec import OUTPUT_SCALES, SCALES, ModelSpec, read_spec
 from vsr.models.weights import check_plain, check_sha256, load_weights
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def default_model(scale: int, family: str | None = None) -> str:
     """The name that ``--model auto`` stands for.
 
     Args:
-        scale: 2, 4 or 8.
+        scale: of the output: 1, 2, 4 or 8. At 1 it is the model for 2.
         family: "srgan", "srresnet" or "interpolation"; None prefers them in this order.
 
     Returns:
@@ -177,8 +177,10 @@ def default_model(scale: int, family: str | None = None) -> str:
         UsageError: no such scale.
         ModelError: the family was asked for and has no model of this scale.
     """
-    if scale not in SCALES:
-        raise UsageError(f"--scale: got {scale}, wanted one of {', '.join(map(str, SCALES))}")
+    if scale not in OUTPUT_SCALES:
+        known = ", ".join(map(str, OUTPUT_SCALES))
+        raise UsageError(f"--scale: got {scale}, expected one of {known}")
+    scale = max(scale, SCALES[0])
     for kind in _DEFAULT_ORDER if family is None else (family,):
         if (STORE / f"{kind}-x{scale}.json").is_file():
             return f"{kind}-x{scale}"

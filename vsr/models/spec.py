@@ -20,6 +20,9 @@ from vsr.core.jsontext import parse_json
 Family = Literal["srresnet", "srgan", "interpolation"]
 
 SCALES = (2, 4, 8)
+"""by which a network enlarges"""
+OUTPUT_SCALES = (1, *SCALES)
+"""by which a video's picture grows; at 1 faces are reduced first, then brought back"""
 FORMAT = 1
 """Version of the file format; a reader refuses a newer one."""
 
@@ -125,8 +128,8 @@ class ModelSpec:
         _check("weights_sha256", self.weights_sha256, good_hash, "64 hexadecimal digits")
 
     def runs_at(self, scale: int) -> bool:
-        """Whether the model enlarges by ``scale``."""
-        return self.scale is None or self.scale == scale
+        """Whether the model can make an output ``scale`` times as large; 1: every one."""
+        return self.scale is None or scale in (1, self.scale)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON values."""

@@ -18,7 +18,7 @@ from vsr.core.types import FaceCrop, FrameCrops, Working
 from vsr.models.backend import start_backend
 from vsr.models.interpolate import InterpolationUpscaler
 from vsr.models.registry import resolve_model, verify
-from vsr.models.spec import SCALES
+from vsr.models.spec import OUTPUT_SCALES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "gpu"]
@@ -55,7 +55,7 @@ class UpscaleConfig:
     model: str = "auto"
     """a name of 'vsr models list', the path of a spec, or "auto": the default of the scale"""
     scale: int = 2
-    """2, 4 or 8"""
+    """of the output: 1, 2, 4 or 8. At 1 the model takes reduced faces: see `vsr.faces.working`"""
     batch_size: int = 8
     """crops per call of the network, 1 to 64; shrinks by itself where memory is short"""
     precision: Precision = "auto"
@@ -67,8 +67,8 @@ class UpscaleConfig:
     """and their pictures' size in MiB; one frame may always wait"""
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise ValueError(f"scale: got {self.scale}, wanted one of {SCALES}")
+        if self.scale not in OUTPUT_SCALES:
+            raise ValueError(f"scale: got {self.scale}, expected one of {OUTPUT_SCALES}")
         for name, low, high in (
             ("batch_size", 1, 64),
             ("max_pending_frames", 1, 256),
@@ -108,12 +108,14 @@ def upscale(
     cfg: UpscaleConfig,
     network: Callable[[int], Upscaler] | None = None,
 ) -> Iterator[FrameCrops]:
-    """Sets ``sr`` of every crop. Frames come out complete, in order, none added, none lost.
+    """Sets ``sr`` of every crop, but of those that stay as they are in an output of that size.
+
+    Frames come out complete, in order, none added, none lost.
 
     Crops of one shape are collected over frames until ``batch_size`` of them wait; a frame
     waits no longer than ``max_pending_frames`` frames (or their bytes) allow. A track's crop
     whose `FaceCrop.seen` equals the one before pixel for pixel (of a repeated frame) shares its
-    result.
+    result. Where ``cfg.scale`` is 1, crops without a working scale become "kept".
     upscaler: for crops without a working scale. network: gives that of a working scale.
     """
     queue = _Queue(upscaler, cfg, network)
@@ -129,12 +131,15 @@ class _Waiting:
 
     item: FrameCrops
     results: list[np.ndarray | None]
+    kept: list[bool]
+    """crops that get no result"""
     size: int
     """bytes it holds in memory"""
 
     @property
     def complete(self) -> bool:
-        return all(sr is not None for sr in self.results)
+        pairs = zip(self.results, self.kept, strict=True)
+        return all(kept or sr is not None for sr, kept in pairs)
 
 
 @dataclass(slots=True)
@@ -183,11 +188,14 @@ class _Queue:
 
     def add(self, item: FrameCrops) -> None:
         """Takes a frame in and runs every batch that it fills."""
-        waiting = _Waiting(item, [None] * len(item.crops), _bytes(item))
+        kept = [self._cfg.scale == 1 and crop.working is None for crop in item.crops]
+        waiting = _Waiting(item, [None] * len(item.crops), kept, _bytes(item))
         self._frames.append(waiting)
         self._bytes += waiting.size
         latest: dict[int, _Picture] = {}
         for index, crop in enumerate(item.crops):
+            if kept[index]:
+                continue
             track_id = crop.face.track_id
             known = self._latest.get(track_id) if track_id is not None else None
             repeated = known is not None and _same(known, crop)
@@ -257,8 +265,11 @@ class _Queue:
     def _pop(self) -> FrameCrops:
         waiting = self._frames.popleft()
         self._bytes -= waiting.size
-        pairs = zip(waiting.item.crops, waiting.results, strict=True)
-        crops: tuple[FaceCrop, ...] = tuple(replace(crop, sr=sr) for crop, sr in pairs)
+        found = zip(waiting.item.crops, waiting.results, waiting.kept, strict=True)
+        crops: tuple[FaceCrop, ...] = tuple(
+            replace(crop, sr=sr, outcome="kept" if kept else crop.outcome)
+            for crop, sr, kept in found
+        )
         return replace(waiting.item, crops=crops)
 
 

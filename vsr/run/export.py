@@ -125,7 +125,7 @@ def export(
             source=source_entry(info, out),
             recipe=recipe.to_dict(),
             recipe_sha256=recipe_hash(recipe.to_dict()),
-            model=_model(upscaler),
+            model={**_model(upscaler), "scale": recipe.upscale.scale},
             versions=versions(),
             faces_from="detector" if find is None else "given",
             selection=_selection(cfg),
@@ -266,13 +266,12 @@ class _Folder:
         self.frames.append(row)
 
     def _write_face(self, frame: Frame, number: int, crop: FaceCrop) -> None:
-        if crop.sr is None:
-            return
         eyes = crop.face.box.width / self._per_eyes if self._per_eyes else None
         row = face_row(frame, number, crop, eyes)
         folder = f"faces/{crop.face.track_id:04d}"
         self._make(folder)
-        pictures = {"lr": crop.lr, "bicubic": self._bicubic(crop.lr[None])[0], "sr": crop.sr}
+        plain = self._bicubic(crop.lr[None])[0]
+        pictures = {"lr": crop.lr, "bicubic": plain, "sr": plain if crop.sr is None else crop.sr}
         if crop.fused is not None:
             pictures["fused"] = crop.fused
         for kind, picture in pictures.items():

@@ -28,13 +28,14 @@ from vsr.core.names import hidden_beside
 from vsr.core.types import CropOutcome, FaceCrop, FrameCrops, Fusion
 from vsr.core.video import VideoInfo
 from vsr.faces.detections import DetectionRecord
-from vsr.media.codecs import choose_format, encoder_name
+from vsr.media.codecs import encoder_name
 from vsr.media.segments import Part, sync_folder
 from vsr.models.registry import resolve_model, weights_beside
 from vsr.run.fingerprint import differences
 from vsr.run.manifest import detector_entry, versions
 from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
+from vsr.run.samesize import frame_format
 
 FORMAT = 3
 """version of the journal's layout"""
@@ -295,7 +296,7 @@ class Journal:
 
 def header_of(recipe: Recipe, info: VideoInfo, source_sha256: str) -> dict[str, Any]:
     """What a run is recognised by. info: of the source."""
-    encode = dataclasses.replace(recipe.encode, pix_fmt=choose_format(info, recipe.encode).name)
+    encode = dataclasses.replace(recipe.encode, pix_fmt=frame_format(info, recipe).name)
     spec = resolve_model(recipe.upscale.model, recipe.upscale.scale)
     programs = {k: v for k, v in versions().items() if k != "python"}
     settings = {k: v for k, v in recipe.to_dict().items() if k != "name"}

@@ -30,6 +30,7 @@ from vsr.models.upscale import Upscaler
 from vsr.run.flow import StageStats
 from vsr.run.output import manifest_path, write_atomically
 from vsr.run.recipe import Recipe
+from vsr.run.samesize import kept_notices
 from vsr.run.source import source_hash
 
 FORMAT = 1
@@ -148,7 +149,7 @@ class Manifest:
         source_sha256: of the source, where it is known already. working_scales: of the networks
         that took crops at another scale than the run's own.
         """
-        settings, scale = recipe.to_dict(), recipe.upscale.scale
+        tracks, settings, scale = tuple(tracks), recipe.to_dict(), recipe.upscale.scale
         return Manifest(
             vsr=vsr.__version__,
             versions=versions(),
@@ -176,7 +177,11 @@ class Manifest:
             stages=[_rounded(dataclasses.asdict(s)) for s in stages],
             broken_at_s=report.broken_at_s,
             clock=[dataclasses.asdict(j) for j in source.clock.jumps] if source.clock else [],
-            notices=[*report.notices, *(text for r in outputs for text in r.notices)],
+            notices=[
+                *report.notices,
+                *(text for r in outputs for text in r.notices),
+                *kept_notices(recipe, sum(t.kept for t in tracks), faces),
+            ],
         )
 
     @property

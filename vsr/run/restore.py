@@ -28,6 +28,7 @@ from vsr.run.flow import Flow
 from vsr.run.journal import Journal, Judge, header_of, locked, lost_after_naming
 from vsr.run.manifest import Manifest
 from vsr.run.recipe import Recipe
+from vsr.run.samesize import crop_config, crop_grid
 from vsr.run.sinks import canvas_format, claim_output, open_sink
 from vsr.run.source import Source, open_source, probe_source, source_hash
 from vsr.run.stretch import Stretch, by_segment
@@ -196,8 +197,10 @@ def super_resolved(
     def larger(part: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
         return upscale(part, upscaler, recipe.upscale, networks.at)
 
-    cut = find_working(crop(followed, recipe.crop), scale, networks.scales, recipe.working)
-    clips = with_clips(known(cut), recipe.crop, recipe.fuse.span, first=stretch.first)
+    cfg = crop_config(recipe)
+    cut = crop(followed, cfg, grid=crop_grid(recipe))
+    cut = find_working(cut, scale, networks.scales, recipe.working)
+    clips = with_clips(known(cut), cfg, recipe.fuse.span, first=stretch.first)
     sharp = by_segment(fuse(stretch.inside(clips)), stretch.segment_frames, larger)
     sharp = flow.stage("upscale", sharp, _room(info))
     judged = verify(sharp, scale, recipe.paste)

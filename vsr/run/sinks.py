@@ -31,6 +31,7 @@ from vsr.models.registry import resolve_model
 from vsr.run.facefiles import FaceFiles
 from vsr.run.output import claim
 from vsr.run.recipe import Recipe
+from vsr.run.samesize import format_notices, frame_format
 from vsr.run.source import is_folder
 
 _IDLE_FRAMES = 120
@@ -81,7 +82,7 @@ class PartKeeper(Protocol):
 
 def canvas_format(info: VideoInfo, recipe: Recipe) -> PixelFormat | None:
     """What the reader must upscale the whole picture to; None where only faces are written."""
-    return choose_format(info, recipe.encode) if recipe.output == "frame" else None
+    return frame_format(info, recipe) if recipe.output == "frame" else None
 
 
 def tag_of(recipe: Recipe) -> str:
@@ -158,7 +159,8 @@ class VideoSink:
         self._cfg = recipe.paste
         width, height = info.width * self._scale, info.height * self._scale
         self._watermark = watermark_of(recipe, width, height)
-        format = choose_format(info, recipe.encode)
+        format = frame_format(info, recipe)
+        self._format_notices = format_notices(info, recipe)
         self._encode = replace(recipe.encode, pix_fmt=format.name)
         self._writer = VideoWriter(
             out,
@@ -205,7 +207,8 @@ class VideoSink:
     def finish(self, broken_at_s: float | None) -> list[EncodeResult]:
         """Close the encoder; sound is cut where the source broke off."""
         result = self._writer.close(end_s=broken_at_s)
-        return [replace(result, notices=[*result.notices, *card_notices(self._encode)])]
+        notices = [*result.notices, *self._format_notices, *card_notices(self._encode)]
+        return [replace(result, notices=notices)]
 
     def finish_parts(self) -> None:
         """Complete what was encoded, without joining it: a later run does that."""

@@ -101,6 +101,10 @@ class Cutter:
         return found
 
 
+_RIGHT = {"plain": "Left plain", "kept": "Kept as it is"}
+"""outcome -> what stands beside the result, where it is not super-resolved"""
+
+
 def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
     height, width = after.shape[:2]
     return Pair(
@@ -113,7 +117,7 @@ def _pair(sample: FaceSample, source: np.ndarray, after: np.ndarray) -> Pair:
         filled=sample.filled,
         outcome=sample.outcome,
         deviation=sample.deviation,
-        right="Left plain" if sample.outcome == "plain" else "Super-resolved",
+        right=_RIGHT.get(sample.outcome, "Super-resolved"),
     )
 
 

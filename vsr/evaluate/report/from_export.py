@@ -57,6 +57,10 @@ def read_export(path: Path, source: Path | None, progress: ProgressHook) -> Docu
         ) from None
 
 
+_RIGHT = {"plain": "Refused, not pasted", "kept": "Kept as it is"}
+"""outcome -> what stands beside the picture, where it is not super-resolved"""
+
+
 class _Reader:
     """Holds what is read; pictures are taken once, as long as the budget lasts."""
 
@@ -169,7 +173,7 @@ class _Reader:
             filled=row["filled"],
             outcome=row["outcome"],
             deviation=row["deviation"],
-            right="Refused, not pasted" if row["outcome"] == "plain" else "Super-resolved",
+            right=_RIGHT.get(row["outcome"], "Super-resolved"),
         )
 
     def _overview(self) -> Overview | None:

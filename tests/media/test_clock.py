@@ -161,8 +161,9 @@ def track(times, *, index=0, base=Fraction(1, 1000), duration=40):
     return Track(index, times, times, np.full(len(times), duration), base)
 
 
-def after(clock, times, index=0):
+def after(clock, times, index=0, wrap=1 << 40):
     """The times as the clock moves them."""
+    times = [t % wrap for t in times]
     moves = dict(clock.moves).get(index, ())
     return [t + sum(([0] + [m for n, m in moves if n <= k])[-1:]) for k, t in enumerate(times)]
 

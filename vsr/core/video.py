@@ -59,7 +59,8 @@ class Clock:
     jumps: tuple[ClockJump, ...]
     moves: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
     """for each stream on this clock: its index, and (number of a packet of it, ticks of its time
-    base that are added to all times from this packet on)"""
+    base that are added to all times from this packet on); where the container's counter wraps,
+    to what it shows"""
 
 
 @dataclass(frozen=True, slots=True)

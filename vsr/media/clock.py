@@ -137,7 +137,7 @@ def one_clock(tracks: Sequence[Track], order: Sequence[int], wrap: int | None) -
     jumps, offsets = _place(lanes)
     if len(jumps) > MAX_JUMPS:
         return None
-    moves = {lane.track.index: _moves(lane, offsets) for lane in lanes}
+    moves = {lane.track.index: _moves(lane, offsets, wrap) for lane in lanes}
     return Clock(jumps=tuple(jumps), moves=tuple(sorted(moves.items())))
 
 
@@ -239,9 +239,15 @@ def _end(lane: _Lane, span: slice, *, picture: bool) -> Fraction:
     return int(end) * lane.track.time_base
 
 
-def _moves(lane: _Lane, offsets: Sequence[Fraction]) -> tuple[tuple[int, int], ...]:
-    """(packet, ticks that are added from there on), where they change."""
-    move = lane.times - lane.track.dts
+def _moves(
+    lane: _Lane, offsets: Sequence[Fraction], wrap: int | None
+) -> tuple[tuple[int, int], ...]:
+    """(packet, ticks that are added from there on), where they change.
+
+    Added to what the counter shows: which turn ffmpeg takes it to be on changes with the streams
+    that it is asked for.
+    """
+    move = lane.times - (lane.track.dts % wrap if wrap else lane.track.dts)
     for stretch, span in lane.spans().items():
         move[span] += round(offsets[stretch] / lane.track.time_base)
     changes = np.flatnonzero(np.diff(move, prepend=0))

@@ -177,6 +177,8 @@ class _Lines:
         if clock is not None:
             move = _move_of(clock, stream_index, count)
             pts = np.where(missing | (dts == _NO_PTS), pts, near(pts, dts, wrap))
+            if wrap:
+                move = np.where(known, move + timing % wrap - timing, move)
             dts, pts = (np.where(t == _NO_PTS, t, t + move) for t in (dts, pts))
         pictures = _pictures(path, stream_index, self.codec, container)
         begins = np.flatnonzero(np.array(pictures.second) == 0) if pictures else np.zeros(0, int)
@@ -326,11 +328,13 @@ def move_options(info: VideoInfo, *streams: int) -> dict[str, str]:
                 terms.append(f"{ticks - before:+d}*gte(N\\,{number})")
                 before = ticks
             total = "".join(terms)
-            turn = ""
+            dts, pts = "DTS", "PTS"
             if wrap := WRAPS.get(info.container):
-                turn = f"-if(eq(DTS\\,NOPTS)\\,0\\,{wrap}*round((PTS-DTS)/{wrap}))"
-            pts = f"pts=if(eq(PTS\\,NOPTS)\\,NOPTS\\,PTS{turn}{total})"
-            dts = f"dts=if(eq(DTS\\,NOPTS)\\,NOPTS\\,DTS{total})"
+                dts = f"mod(DTS\\,{wrap})"
+                near_dts = f"{dts}+PTS-DTS-{wrap}*round((PTS-DTS)/{wrap})"
+                pts = f"if(eq(DTS\\,NOPTS)\\,mod(PTS\\,{wrap})\\,{near_dts})"
+            pts = f"pts=if(eq(PTS\\,NOPTS)\\,NOPTS\\,{pts}{total})"
+            dts = f"dts=if(eq(DTS\\,NOPTS)\\,NOPTS\\,{dts}{total})"
             options[f"bsf:{index}"] = f"setts={pts}:{dts}"
     return options
 

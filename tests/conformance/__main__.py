@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.conformance.clips import ROOT, ROWS
+from tests.conformance.clips import ROOT
+from tests.conformance.rows import ROWS
 from tests.conformance.table import render
 from tests.conformance.verdict import judge
 

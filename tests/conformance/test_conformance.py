@@ -14,8 +14,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.conformance.clips import ROOT, ROWS, Row, ffmpeg, pictures
+from tests.conformance.clips import ROOT, Row, ffmpeg, pictures
 from tests.conformance.facts import read
+from tests.conformance.rows import ROWS
 from tests.conformance.table import line
 from tests.conformance.verdict import NOTICES, compare, judge, picture_error
 

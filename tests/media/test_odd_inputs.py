@@ -187,7 +187,7 @@ def test_a_mastering_display_out_of_range_is_told(referee, tmp_path, luminance):
         *_FILM, "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-x265-params", words, source
     )
     job = referee.job(source, tmp_path / "out.mp4", codec="hevc", preset="ultrafast")
-    told = "the mastering display (its numbers are out of range) of the source cannot be"
+    told = "HDR10's mastering display (its numbers are out of range) of the source cannot be"
     assert [n for n in job.result.notices if n.startswith(told)]
     with av.open(str(tmp_path / "out.mp4")) as container:
         kinds = {data.type.name for data in next(container.decode(video=0)).side_data}

@@ -38,7 +38,7 @@ def lost_data(lines: Sequence[str]) -> tuple[str, ...]:
     text = "\n".join(lines).lower()
     found = [name for k, name in _LOST_DATA.items() if re.search(k, text, re.MULTILINE)]
     if "side data - mastering display" in text and parse_hdr10(lines)[0] is None:
-        found.append("the mastering display (its numbers are out of range)")
+        found.append("HDR10's mastering display (its numbers are out of range)")
     return tuple(found)
 
 

@@ -51,7 +51,10 @@ def test_an_export_holds_exactly_what_it_promises(exported):
     faces = [f"faces/0000/{n:08d}_{k}.png" for n in range(12) for k in ("bicubic", "lr", "sr")]
     frames = [f"frames/{n:08d}{k}.png" for n in range(12) for k in ("", "_source")]
     extra = ["contact_sheet.png", "index.csv", "index.json", "pictures.mkv"]
-    assert listing(out) == sorted(faces + frames + extra)
+    averaged = [row["fused"] for row in index.faces if row["views"] > 1]
+    assert averaged
+    assert all((row["fused"] is None) == (row["views"] == 1) for row in index.faces)
+    assert listing(out) == sorted(faces + frames + averaged + extra)
     assert json.loads((out / "index.json").read_text()) == json.loads(json.dumps(index.to_dict()))
     assert [p.name for p in out.parent.iterdir()] == ["look"]
 
@@ -70,6 +73,10 @@ def test_the_index_tells_where_each_face_is(exported, face_clip, watch):
         assert 0 < box[0] < box[0] + box[2] < 320
         assert 0 < box[1] < box[1] + box[3] < 240
         small, plain, sharp = (read_image(out / row[k]) for k in ("lr", "bicubic", "sr"))
+        if row["fused"]:
+            fused = read_image(out / row["fused"])
+            assert fused.shape == small.shape
+            assert 0 < np.abs(fused.astype(int) - small).mean() < 12
         assert plain.shape == sharp.shape == (small.shape[0] * 2, small.shape[1] * 2, 3)
         assert np.abs(plain.astype(int) - sharp).mean() < 12  # the same face
         assert (plain != sharp).any()

@@ -222,11 +222,11 @@ def _source(
     kept: Sequence[int],
 ) -> Any:
     """The source as an input, of which the streams ``kept`` are taken."""
-    options: dict[str, object] = {**SAFE_INPUT, **move_options(info, *kept)}
+    options: dict[str, object] = {**SAFE_INPUT, **move_options(info, *kept, shift_s=shift_s)}
     start_s = window[0]
     if start_s is not None and info.clock is None:
         options |= {"seek_timestamp": 1, "ss": f"{start_s:.6f}"}
-    if shift_s:
+    if shift_s and info.clock is None:
         options["itsoffset"] = f"{float(-shift_s):.6f}"
     return ffmpeg.input(f"file:{info.path.absolute()}", **options)
 

@@ -315,10 +315,11 @@ def _move_of(clock: Clock, stream_index: int, count: int) -> np.ndarray:
     return move
 
 
-def move_options(info: VideoInfo, *streams: int) -> dict[str, str]:
+def move_options(info: VideoInfo, *streams: int, shift_s: Fraction = Fraction(0)) -> dict[str, str]:
     """Input options of ffmpeg that bring streams of a source onto its one timeline.
 
-    They count packets from the file's start, so that nothing may seek in it.
+    They count packets from the file's start, so that nothing may seek in it. shift_s: taken off
+    all times; ffmpeg's own offset would come before these.
     """
     options: dict[str, str] = {}
     for index, moves in info.clock.moves if info.clock else ():
@@ -327,7 +328,7 @@ def move_options(info: VideoInfo, *streams: int) -> dict[str, str]:
             for number, ticks in moves:
                 terms.append(f"{ticks - before:+d}*gte(N\\,{number})")
                 before = ticks
-            total = "".join(terms)
+            total = "".join(terms) + (f"+round({float(-shift_s)}/TB)" if shift_s else "")
             dts, pts = "DTS", "PTS"
             if wrap := WRAPS.get(info.container):
                 dts = f"mod(DTS\\,{wrap})"

@@ -19,6 +19,7 @@ import ffmpeg
 from vsr.core.video import VideoInfo
 from vsr.media.containers import Container, StreamPlan
 from vsr.media.limits import SAFE_INPUT
+from vsr.media.packets import move_options
 from vsr.media.process import run_ffmpeg
 
 _FAR_START_S = 600
@@ -130,7 +131,7 @@ def _starts(info: VideoInfo, indices: Sequence[int]) -> dict[int, _Start]:
     lines: list[bytes] = [b""]
 
     def build(fds: Sequence[int]) -> list[str]:
-        options = {"copyts": None, "t": _LOOK_S, **SAFE_INPUT}
+        options = {"copyts": None, "t": _LOOK_S, **SAFE_INPUT, **move_options(info, *indices)}
         source = ffmpeg.input(f"file:{info.path.absolute()}", **options)
         streams = [source[str(index)] for index in indices]
         out = ffmpeg.output(*streams, f"pipe:{fds[0]}", format="framecrc", codec="copy", copytb=1)

@@ -50,9 +50,9 @@ class WorkingConfig:
 
     scale: WorkingChoice = "auto"
     """"auto": by the detail that each track holds; "crop": every crop as it was cut out"""
-    enter: float = 3.3
+    enter: float = 3.7
     """pixels for each pixel of detail from which a track's crops are reduced"""
-    leave: float = 2.7
+    leave: float = 3.2
     """the same below which they no longer are; less than ``enter``"""
     same_enter: float = 2.0
     """``enter`` where the output has the source's size (``upscale.scale = 1``): there a face that

@@ -142,22 +142,5 @@ def _report(manifest: Manifest, out: Path, *, as_json: bool, quiet: bool) -> Non
             f"by {manifest.model['name']} in {manifest.seconds:.1f} s ({rate:.1f} fps)"
         )
     if manifest.broken_at_s is not None or manifest.lost:
-        fail(_loss(manifest, out))
+        fail(manifest.loss(out))
         raise typer.Exit(BrokenSourceError.exit_code)
-
-
-def _loss(manifest: Manifest, out: Path) -> str:
-    """What the result lacks of the source."""
-    frames = manifest.frames
-    earlier = (frames.get("lost_start") or 0) + (frames.get("lost_middle") or 0)
-    if manifest.broken_at_s is None:
-        held = "the" if not frames.get("off_grid") else f"{frames['written']} of the"
-        return (
-            f"{manifest.lost} of the source's {frames['source']} frames could not be decoded; "
-            f"{out} holds {held} other {frames['decoded']} and is playable"
-        )
-    held = f"all but {earlier} frames" if earlier else "everything"
-    return (
-        f"the source breaks off at {manifest.broken_at_s:.2f} s; "
-        f"{out} holds {held} up to there and is playable"
-    )

@@ -189,6 +189,22 @@ class Manifest:
         """Frames of the source that could not be decoded; those behind a break count too."""
         return sum(self.frames.get(f"lost_{place}") or 0 for place in ("start", "middle", "end"))
 
+    def loss(self, out: Path) -> str:
+        """What the result ``out`` lacks of a source that broke off or lost frames, in a line."""
+        frames = self.frames
+        earlier = (frames.get("lost_start") or 0) + (frames.get("lost_middle") or 0)
+        if self.broken_at_s is None:
+            held = "the" if not frames.get("off_grid") else f"{frames['written']} of the"
+            return (
+                f"{self.lost} of the source's {frames['source']} frames could not be decoded; "
+                f"{out} holds {held} other {frames['decoded']} and is playable"
+            )
+        held = f"all but {earlier} frames" if earlier else "everything"
+        return (
+            f"the source breaks off at {self.broken_at_s:.2f} s; "
+            f"{out} holds {held} up to there and is playable"
+        )
+
     def placed(self, name: str, source: str | None) -> Manifest:
         """The record of a single output that was made elsewhere and is moved beside it.
 

@@ -39,6 +39,7 @@ def _steady(text: str) -> str:
     """
     if "the source is damaged" in text:
         text = re.sub(r"\d+ timestamps of the source ran backwards[^;|]*; [^;|]*; ", "", text)
+    text = re.sub(r"the other \d+", "the other N", text)
     return re.sub(r"\d+(\.\d+)?( s\b| of | errors| pictures| timestamps)", "N", text)
 
 

@@ -210,7 +210,8 @@ def _packet_times(
         # presentation time and duration: it is decoded late enough for both to be right.
         late = f"max({dts}\\,PTS-{delay})"
         dts = f"if(eq(N\\,{frames - 1})\\,{late}\\,{dts})"
-        until = f"max(1\\,{end}-{delay}-{late})"
+        shown_last = f"gte(PTS\\,{last})"
+        until = f"if({shown_last}\\,{end}-PTS\\,max(1\\,{end}-{delay}-{late}))"
         duration = f"if(eq(N\\,{frames - 1})\\,{until}\\,{duration})"
     return {"bsf:v:0": f"setts=pts=PTS:dts={dts}:duration={duration}"}
 

@@ -11,8 +11,18 @@ import pytest
 
 from vsr.core.color import PIXEL_FORMATS, ColorSpec
 from vsr.core.errors import UsageError
-from vsr.core.geometry import Box
-from vsr.core.types import Face, FaceClip, Frame, FrameFaces, Fusion, Span, YuvPicture
+from vsr.core.geometry import Box, Window
+from vsr.core.types import (
+    Face,
+    FaceClip,
+    FaceCrop,
+    Frame,
+    FrameCrops,
+    FrameFaces,
+    Fusion,
+    Span,
+    YuvPicture,
+)
 from vsr.faces.clip import with_clips
 from vsr.faces.crop import CropConfig, crop
 from vsr.faces.fuse import FuseConfig, fuse
@@ -362,3 +372,25 @@ class TestWhatIsNoNoise:
 def test_an_even_number_of_views_is_refused(views):
     with pytest.raises(UsageError, match=rf"fuse.views: got {views}, expected an odd number"):
         FuseConfig(views=views)
+
+
+def test_a_clip_gives_the_same_whatever_sizes_came_before() -> None:
+    """OpenCV's flow keeps to the number of scales that a smaller image had."""
+
+    def crops(side: int, seed: int) -> FrameCrops:
+        rng = np.random.default_rng(seed)
+        noise = rng.integers(0, 256, (side + 8, side + 8, 3)).astype(np.uint8)
+        base = cv2.GaussianBlur(noise, (0, 0), 2)
+        views = [
+            np.clip(base[i : i + side, i : i + side] + rng.normal(0, 4, (side, side, 3)), 0, 255)
+            for i in range(5)
+        ]
+        clip = FaceClip(np.stack(views).astype(np.uint8), np.ones(5, bool), 2)
+        window = Window(0, 0, side, side)
+        crop = FaceCrop(Face(Box(0, 0, side, side), 0.9), window, clip.pixels[2], clip=clip)
+        return FrameCrops(Frame(0, 0, Fraction(1), clip.pixels[2]), (crop,))
+
+    alone = next(fuse([crops(48, 1)])).crops[0].fused
+    *_, last = fuse([crops(64, 2), crops(32, 3), crops(48, 1)])
+    assert alone is not None
+    np.testing.assert_array_equal(last.crops[0].fused, alone)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vsr.core.errors import DataError
-from vsr.degrade.kernels import Reduction, disc_kernel, motion_kernel
+from vsr.degrade.kernels import Resizing, disc_kernel, motion_kernel
 from vsr.degrade.recipe import Degradation
 
 _FILTERS = {
@@ -89,7 +89,7 @@ def _expose(lr: np.ndarray, how: Degradation, rng: np.random.Generator) -> np.nd
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-def reduce_image(hr: np.ndarray, scale: int, kind: Reduction) -> np.ndarray:
+def reduce_image(hr: np.ndarray, scale: int, kind: Resizing) -> np.ndarray:
     """The picture made ``scale`` times smaller.
 
     Args:
@@ -107,7 +107,7 @@ def reduce_image(hr: np.ndarray, scale: int, kind: Reduction) -> np.ndarray:
     return resize_image(hr, width // scale, height // scale, kind)
 
 
-def resize_image(picture: np.ndarray, width: int, height: int, kind: Reduction) -> np.ndarray:
+def resize_image(picture: np.ndarray, width: int, height: int, kind: Resizing) -> np.ndarray:
     """uint8 RGB ``(H, W, 3)`` at another size; "area" only makes sense when it gets smaller."""
     if picture.shape[:2] == (height, width):
         return picture

@@ -9,9 +9,12 @@ import numpy as np
 
 from vsr.core.cubic import cubic
 
-Reduction = Literal["bicubic", "area", "bilinear", "lanczos"]
-"""How an image is resized: PIL's BICUBIC (a = -0.5), BILINEAR or LANCZOS (three lobes), each
-antialiased, or the mean of the area each pixel covers (OpenCV's INTER_AREA)."""
+Reduction = Literal["bicubic", "area"]
+"""How protocols make an image smaller: PIL's BICUBIC (a = -0.5, antialiased) or the mean of the
+area each pixel covers (OpenCV's INTER_AREA)."""
+
+Resizing = Literal["bicubic", "area", "bilinear", "lanczos"]
+"""How the world resizes an image: also by PIL's BILINEAR or LANCZOS (three lobes), antialiased."""
 
 JPEG_LUMA = np.array(
     [
@@ -43,7 +46,7 @@ def dct_matrix(size: int = 8) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def reduction_matrix(size_in: int, size_out: int, kind: Reduction) -> np.ndarray:
+def reduction_matrix(size_in: int, size_out: int, kind: Resizing) -> np.ndarray:
     """Weights of a 1-D reduction, float32 ``(size_out, size_in)``, rows sum to 1.
 
     "bicubic" follows PIL: the kernel is stretched by the ratio and renormalised where it

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from vsr.degrade.kernels import Reduction
+from vsr.degrade.kernels import Resizing
 from vsr.degrade.recipe import PRESETS_X264, Codec, Coding, Degradation
 
 Preset = Literal[
@@ -88,8 +88,8 @@ def _preset(rng: np.random.Generator) -> str:
     return str(rng.choice(PRESETS_X264[:6], p=[0.1, 0.1, 0.3, 0.1, 0.1, 0.3]))
 
 
-def _reduction(rng: np.random.Generator) -> Reduction:
-    kinds: list[Reduction] = ["bicubic", "area", "bilinear", "lanczos"]
+def _reduction(rng: np.random.Generator) -> Resizing:
+    kinds: list[Resizing] = ["bicubic", "area", "bilinear", "lanczos"]
     return kinds[int(rng.choice(4, p=[0.5, 0.3, 0.1, 0.1]))]
 
 
@@ -110,7 +110,7 @@ def _sensor(rng: np.random.Generator, most: float) -> dict[str, float]:
 
 
 def _clean(rng: np.random.Generator) -> Degradation:
-    kinds: list[Reduction] = ["bicubic", "area", "lanczos"]
+    kinds: list[Resizing] = ["bicubic", "area", "lanczos"]
     return Degradation(reduction=kinds[int(rng.choice(3, p=[0.75, 0.2, 0.05]))])
 
 
@@ -152,7 +152,7 @@ def _motion(rng: np.random.Generator) -> Degradation:
 
 
 def _heavy(rng: np.random.Generator) -> Degradation:
-    kinds: list[Reduction] = ["bicubic", "bilinear", "lanczos"]
+    kinds: list[Resizing] = ["bicubic", "bilinear", "lanczos"]
     return Degradation(
         blur_sigma=rng.uniform(0, 1.5), reduction=_reduction(rng), shrink=rng.uniform(1.5, 4.5),
         jpeg_quality=round(rng.uniform(40, 95)) if rng.random() < 0.7 else None,

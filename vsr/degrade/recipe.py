@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from vsr.degrade.kernels import Reduction
+from vsr.degrade.kernels import Resizing
 
 Range = tuple[float, float]
 
@@ -52,7 +52,7 @@ class Degradation:
     """straight-line motion during the exposure, HR pixels; 1: none"""
     motion_angle: float = 0.0
     """its direction, radians"""
-    reduction: Reduction = "bicubic"
+    reduction: Resizing = "bicubic"
     via: float = 1.0
     """resized twice: first to this many times the LR size; 1: in one step"""
     shrink: float = 1.0
@@ -65,7 +65,7 @@ class Degradation:
     """share of the difference from a blurred copy (sigma 1 px) that a camera adds; 0: none"""
     jpeg_quality: int | None = None
     """1..100, 4:2:0; None: not compressed"""
-    enlarge: Reduction = "bicubic"
+    enlarge: Resizing = "bicubic"
     """filter of the enlargement, where ``shrink`` is above 1; never "area" """
     coding: Coding | None = None
     """video encoder; None: none"""
@@ -79,7 +79,7 @@ class Degradation:
         _check("motion_px", self.motion_px, 1 <= self.motion_px <= 31, "1 to 31 px")
         for name in ("reduction", "enlarge"):
             kind = getattr(self, name)
-            _check(name, kind, kind in get_args(Reduction), "a known kind")
+            _check(name, kind, kind in get_args(Resizing), "a known kind")
         _check("enlarge", self.enlarge, self.enlarge != "area", "a filter that enlarges")
         _check("via", self.via, 0.25 <= self.via <= 4, "0.25 to 4")
         _check("shrink", self.shrink, 1 <= self.shrink <= 16, "1 to 16")
@@ -126,7 +126,7 @@ class DegradeConfig:
 
     def draw(self, rng: np.random.Generator) -> Degradation:
         """One random degradation; the same generator state gives the same one."""
-        reduction: Reduction = "bicubic" if rng.random() < self.bicubic_share else "area"
+        reduction: Resizing = "bicubic" if rng.random() < self.bicubic_share else "area"
         if rng.random() >= self.share:
             return Degradation(reduction=reduction)
         moves, noisy, jpeg = rng.random(3) < (

@@ -66,19 +66,28 @@ def fuse(items: Iterable[FrameCrops]) -> Iterator[FrameCrops]:
 
     One `FrameCrops` per frame, in order; a crop's result depends on its clip alone.
     """
+    for item in items:
+        yield replace(item, crops=tuple(_fused(crop) for crop in item.crops))
+
+
+def make_flow() -> cv2.DISOpticalFlow:
+    """What finds the optical flow within one clip.
+
+    One for each clip: OpenCV's lowers its number of scales for a small image and keeps to that,
+    so that a result would depend on the sizes that came before.
+    """
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # its rows are shared out among threads, and what spreads along them would depend on how many
     flow.setUseSpatialPropagation(False)
-    for item in items:
-        yield replace(item, crops=tuple(_fused(crop, flow) for crop in item.crops))
+    return flow
 
 
-def _fused(crop: FaceCrop, flow: cv2.DISOpticalFlow) -> FaceCrop:
+def _fused(crop: FaceCrop) -> FaceCrop:
     if crop.clip is None:
         return crop
     if min(crop.lr.shape[:2]) < _MIN_SIDE:
         return replace(crop, clip=None)
-    average, fusion = average_views(crop.clip, flow)
+    average, fusion = average_views(crop.clip, make_flow())
     return replace(crop, clip=None, fused=average, fusion=fusion)
 
 

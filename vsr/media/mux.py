@@ -175,13 +175,17 @@ def _end(
     Where less than all of the source is there, with what there is.
     """
     step = max(1, round(1 / rate / info.time_base)) if rate else 1
+    # Not one tick: mp4's edit list counts in milliseconds, and would leave the picture out.
+    step = max(step, round(Fraction(1, 200) / info.time_base))
     if end_s is not None:
         end = round(end_s / info.time_base)
-        return min(max(end, last + 1), last + step) if window[1] is not None else max(end, last + 1)
-    if window[0] is not None or info.start_pts is None or info.duration_s is None:
+        if window[1] is not None:
+            end = min(end, last + step)
+    elif window[0] is not None or info.start_pts is None or info.duration_s is None:
         return last + step
-    end = info.start_pts + round((Fraction(info.duration_s) - shift_s) / info.time_base)
-    return max(end, last + 1)
+    else:
+        end = info.start_pts + round((Fraction(info.duration_s) - shift_s) / info.time_base)
+    return end if end > last else last + step  # an end before the last picture is none
 
 
 def _packet_times(
@@ -203,9 +207,9 @@ def _packet_times(
     # pts and dts are named because setts would otherwise make them equal, B-frames or not.
     dts, delay = "DTS", "STARTPTS+STARTDTS"  # to stand behind a minus
     if late_decoding:
-        dts, delay = f"if(lt(DTS\\,STARTPTS)\\,STARTPTS-{_MOST_DELAY}+N\\,DTS)", f"{_MOST_DELAY}"
+        dts = f"if(lt(DTS\\,STARTPTS)\\,STARTPTS-{_MOST_DELAY}+N\\,DTS)"
     duration = f"if(gte(PTS\\,{last})\\,{end}-PTS\\,DURATION)"
-    if is_mov:
+    if is_mov and not late_decoding:
         # The track ends with this packet's decoding time and duration, the edit list with its
         # presentation time and duration: it is decoded late enough for both to be right.
         late = f"max({dts}\\,PTS-{delay})"

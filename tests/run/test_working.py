@@ -15,7 +15,7 @@ from vsr.run.recipe import load_recipe
 from vsr.run.restore import restore
 from vsr.run.source import probe_source
 
-QUICK = [("encode", "preset", "ultrafast")]
+QUICK = [("encode", "preset", "ultrafast"), ("working", "enter", 3.3), ("working", "leave", 2.7)]
 
 
 @pytest.fixture(scope="module")

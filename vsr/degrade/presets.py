@@ -6,7 +6,7 @@ the same kind, around and beyond them, so that a network does not learn one cons
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -93,13 +93,13 @@ def _reduction(rng: np.random.Generator) -> Resizing:
     return kinds[int(rng.choice(4, p=[0.5, 0.3, 0.1, 0.1]))]
 
 
-def _size(rng: np.random.Generator) -> dict[str, object]:
+def _size(rng: np.random.Generator) -> dict[str, Any]:
     """How the image got its size."""
     twice = rng.random() < 0.2
     return {"reduction": _reduction(rng), "via": rng.uniform(0.8, 1.9) if twice else 1.0}
 
 
-def _sensor(rng: np.random.Generator, most: float) -> dict[str, float]:
+def _sensor(rng: np.random.Generator, most: float) -> dict[str, Any]:
     """Noise up to ``most`` levels, sometimes of the photons, and a camera that sharpens."""
     shot = rng.random() < 0.3
     return {
@@ -122,11 +122,11 @@ def _jpeg(rng: np.random.Generator) -> Degradation:
 
 
 def _codec(rng: np.random.Generator) -> Degradation:
-    return Degradation(**_size(rng))  # type: ignore[arg-type]
+    return Degradation(**_size(rng))
 
 
 def _surveillance(rng: np.random.Generator) -> Degradation:
-    return Degradation(blur_sigma=rng.uniform(0.2, 1.7), **_sensor(rng, 11), **_size(rng))  # type: ignore[arg-type]
+    return Degradation(blur_sigma=rng.uniform(0.2, 1.7), **_sensor(rng, 11), **_size(rng))
 
 
 def _mjpeg(rng: np.random.Generator) -> Degradation:
@@ -141,14 +141,14 @@ def _soft(rng: np.random.Generator) -> Degradation:
         blur_sigma=rng.uniform(0.3, 1.0) if disc else rng.uniform(1.0, 4.2),
         defocus_px=rng.uniform(2.0, 7.0) if disc else 0.0,
         **_sensor(rng, 6), **_size(rng),
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
 
 
 def _motion(rng: np.random.Generator) -> Degradation:
     return Degradation(
         blur_sigma=rng.uniform(0, 1.0), motion_px=rng.uniform(3, 15),
         motion_angle=rng.uniform(0, np.pi), **_sensor(rng, 7), **_size(rng),
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
 
 
 def _heavy(rng: np.random.Generator) -> Degradation:

@@ -51,7 +51,7 @@ def encode_raw(
                     f"frames: got {frame.dtype} {frame.shape}, expected uint8 RGB of one size "
                     "with even sides"
                 )
-            process.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+            process.write(np.ascontiguousarray(frame).data.cast("B"))
             count += 1
         if process is None:
             return 0
@@ -63,7 +63,7 @@ def encode_raw(
     finally:
         if process is not None:
             process.close()
-    if code:
+    if code and process is not None:
         raise FfmpegError(
             f"{' '.join(encoder)}: the encoder failed ({process.last_words()}); is it in this "
             "ffmpeg?"
@@ -85,7 +85,7 @@ def decode_raw(path: Path, height: int, width: int) -> Iterator[np.ndarray]:
     try:
         while True:
             frame = np.empty((height, width, 3), np.uint8)
-            got = process.read_into(0, memoryview(frame).cast("B"))
+            got = process.read_into(0, frame.data.cast("B"))
             if got == 0:
                 break
             if got < size:

@@ -128,7 +128,7 @@ def read_clip_card(path: Path) -> dict[str, Any]:
     if card.get("format") != CLIP_FORMAT:
         raise DataError(f"{file}: format {card.get('format')}, expected {CLIP_FORMAT}; {_REMEDY}")
     whole = all(isinstance(card.get(key), int) for key in ("hr_size", "frames", "versions"))
-    splits, scales = card.get("splits"), card.get("scales")
+    splits, scales = card.get("splits") or {}, card.get("scales")
     whole &= isinstance(splits, dict) and isinstance(scales, list) and bool(scales)
     if not whole or not all(
         isinstance(splits.get(s), dict) and {"clips", "shards", "sha256"} <= set(splits[s])

@@ -1,6 +1,6 @@
 """Random clocks in every container that has one: offsets, gaps, jumps back, wraps, programs.
 
-6 cases; VSR_CLOCK_CASES=500 for more, VSR_CLOCK_SEED for others. Each is reproduced by its
+20 cases; VSR_CLOCK_CASES=500 for more, VSR_CLOCK_SEED for others. Each is reproduced by its
 number alone. PyAV's counts and times of the pieces, each read by itself, are the referee.
 """
 
@@ -15,7 +15,7 @@ import pytest
 
 from vsr.core.errors import OutputError
 
-CASES = int(os.environ.get("VSR_CLOCK_CASES", "6"))
+CASES = int(os.environ.get("VSR_CLOCK_CASES", "20"))
 SEED = int(os.environ.get("VSR_CLOCK_SEED", "2026"))
 TS_WRAP_S, FLV_WRAP_S = (1 << 33) / 90_000, (1 << 31) / 1000
 MP4_GAP_S = (1 << 31) / 90_000
@@ -78,6 +78,13 @@ class Case:
             out=rng.choice([".mkv", ".mkv", ".mp4"]),
         )  # fmt: skip
 
+    def gaps(self) -> bool:
+        """Whether a step between pieces is further than MP4 can tell. One that goes nearly once
+        around the counter is a small step back."""
+        wrap = {".ts": TS_WRAP_S, ".flv": FLV_WRAP_S}.get(self.suffix, float("inf"))
+        steps = [b - a for a, b in pairwise(self.starts)]
+        return any(step > MP4_GAP_S and wrap - step > step / 10 for step in steps)
+
 
 def make(case, referee, folder):
     """(the source, its pieces)."""
@@ -132,7 +139,7 @@ def test_pictures_and_sound_come_out_as_they_went_in(referee, tmp_path, number):
     case = Case.of(number)
     source, pieces = make(case, referee, tmp_path)
     out = tmp_path / f"out{case.out}"
-    if case.out == ".mp4" and any(b - a > MP4_GAP_S for a, b in pairwise(case.starts)):
+    if case.out == ".mp4" and case.gaps():
         with pytest.raises(OutputError, match="has a gap of"):
             referee.job(source, out)
         out = out.with_suffix(".mkv")

@@ -124,10 +124,13 @@ class _Lane:
         return {k: slice(a, b) for (a, k), b in zip(self.borders, ends, strict=True) if b > a}
 
 
-def one_clock(tracks: Sequence[Track], order: Sequence[int], wrap: int | None) -> Clock | None:
+def one_clock(
+    tracks: Sequence[Track], order: Sequence[int], wrap: int | None, seen: np.ndarray | None = None
+) -> Clock | None:
     """How the packets' times become one timeline; None where there are too many jumps.
 
     tracks: the picture stream first. order: the track of each packet, in the order of the file.
+    seen: decoding times of the pictures where a reader of them alone takes them for others, int64.
     """
     lanes = []
     for track in tracks:
@@ -137,7 +140,13 @@ def one_clock(tracks: Sequence[Track], order: Sequence[int], wrap: int | None) -
     jumps, offsets = _place(lanes)
     if len(jumps) > MAX_JUMPS:
         return None
-    moves = {lane.track.index: _moves(lane, offsets, wrap) for lane in lanes}
+    read = [lane.track.dts for lane in lanes]
+    if seen is not None:
+        read[0] = seen
+    moves = {
+        lane.track.index: _moves(lane, dts, offsets, wrap)
+        for lane, dts in zip(lanes, read, strict=True)
+    }
     return Clock(jumps=tuple(jumps), moves=tuple(sorted(moves.items())))
 
 
@@ -240,14 +249,14 @@ def _end(lane: _Lane, span: slice, *, picture: bool) -> Fraction:
 
 
 def _moves(
-    lane: _Lane, offsets: Sequence[Fraction], wrap: int | None
+    lane: _Lane, dts: np.ndarray, offsets: Sequence[Fraction], wrap: int | None
 ) -> tuple[tuple[int, int], ...]:
-    """(packet, ticks that are added from there on), where they change.
+    """(packet, ticks that are added to ``dts`` from there on), where they change.
 
     Added to what the counter shows: which turn ffmpeg takes it to be on changes with the streams
     that it is asked for.
     """
-    move = lane.times - (lane.track.dts % wrap if wrap else lane.track.dts)
+    move = lane.times - (dts % wrap if wrap else dts)
     for stretch, span in lane.spans().items():
         move[span] += round(offsets[stretch] / lane.track.time_base)
     changes = np.flatnonzero(np.diff(move, prepend=0))

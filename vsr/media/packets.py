@@ -173,7 +173,7 @@ class _Lines:
         wrap = WRAPS.get(container)
         both = np.where(missing, timing, pts)[known]
         if timed and not runs_through(timing[known], both, wrap):
-            clock = _clock(path, stream_index, container, count)
+            clock = _clock(path, stream_index, container, timing)
         if clock is not None:
             move = _move_of(clock, stream_index, count)
             pts = np.where(missing | (dts == _NO_PTS), pts, near(pts, dts, wrap))
@@ -212,9 +212,10 @@ class _Lines:
 
 
 _PACKET = re.compile(
-    r"demuxer\+ffmpeg -> ist_index:0:(\d+) .*?pkt_pts:(-?\d+|NOPTS) .*?pkt_dts:(-?\d+|NOPTS) "
+    r"demuxer -> ist_index:0:(\d+) .*?pkt_pts:(-?\d+|NOPTS) .*?pkt_dts:(-?\d+|NOPTS) "
     r".*?duration:(-?\d+)"
 )
+"""as the container has it: afterwards ffmpeg closes gaps where the counter wraps"""
 
 
 _MAPPED = re.compile(r"^(?:\[info\] )?  Stream #0:(\d{1,9}) -> #0:\d{1,9} \(copy\)")
@@ -275,8 +276,11 @@ class _Demuxed:
         return found
 
 
-def _clock(path: Path, stream_index: int, container: str, count: int) -> Clock | None:
-    """Read all packets of pictures, sound and subtitles in the order of the file."""
+def _clock(path: Path, stream_index: int, container: str, seen: np.ndarray) -> Clock | None:
+    """Read all packets of pictures, sound and subtitles in the order of the file.
+
+    seen: the pictures' decoding times as they are read without the other streams.
+    """
     taken = _Demuxed()
 
     def build(fds: Sequence[int]) -> list[str]:
@@ -289,11 +293,11 @@ def _clock(path: Path, stream_index: int, container: str, count: int) -> Clock |
     run_ffmpeg(build, take=taken.feed, on_line=taken.line)
     wrap = WRAPS.get(container)
     tracks = taken.tracks(stream_index, wrap)
-    if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != count:
+    if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != len(seen):
         return None
     places = {track.index: number for number, track in enumerate(tracks)}
     order = [places[i] for i in taken.order if i in places]
-    return one_clock(tracks, order, wrap)
+    return one_clock(tracks, order, wrap, np.where(seen == _NO_PTS, tracks[0].dts, seen))
 
 
 def _counted_on(track: Track) -> Track:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -156,3 +157,18 @@ def test_a_whole_source_has_lost_nothing(groups):
     _, pts, report = read(groups)
     assert (len(pts), report.lost, report.notices) == (100, 0, [])
     assert scan_packets(groups, 0, "mpegts").starts_with_key
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 12, 26])  # of 26 ffmpeg says nothing
+def test_damaged_pictures_of_a_gif_are_told(referee, tmp_path, seed):
+    source = tmp_path / "in.gif"
+    referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=10:d=1", source)
+    if seed is not None:
+        rng, data = random.Random(seed), bytearray(source.read_bytes())
+        for _ in range(8):
+            data[rng.randrange(1000, len(data) - 10)] ^= 1 << rng.randrange(8)
+        source.write_bytes(data)
+    _, pts, report = read(source)
+    assert (len(pts), report.lost, report.broken_at_s) == (10, 0, None)
+    told = [n for n in report.notices if n.startswith("the source is damaged from about")]
+    assert len(told) == (seed is not None), report.notices

@@ -177,6 +177,40 @@ def test_a_reserved_colour_tag_counts_as_none_and_is_told(referee, tmp_path, tag
     assert facts.space == 6
 
 
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264", "libx265"])
+@pytest.mark.parametrize("matrix", [3, 12, 200])
+def test_a_matrix_that_ffmpeg_does_not_convert(referee, tmp_path, codec, matrix):
+    """3 and 200 mean nothing; 12 is derived from the primaries, here BT.709's.
+
+    Of the former ffmpeg's readers of H.264 and HEVC tell nothing.
+    """
+    plain, source, out = tmp_path / "plain.ts", tmp_path / "in.ts", tmp_path / "out.mkv"
+    quiet = ("-x265-params", "log-level=error") if codec == "libx265" else ()
+    referee.ffmpeg(*_FILM, "-pix_fmt", "yuv420p", "-c:v", codec, *quiet, plain)
+    name = {"mpeg2video": "mpeg2", "libx264": "h264", "libx265": "hevc"}[codec]
+    words = f"colour_primaries=1:transfer_characteristics=1:matrix_coefficients={matrix}"
+    referee.ffmpeg("-i", plain, "-c", "copy", "-bsf:v", f"{name}_metadata={words}", source)
+    assert probe(source).color.matrix == ("bt709" if matrix == 12 else "bt601")
+    job = referee.job(source, out)
+    assert len(referee.pts(out)[0]) == len(referee.pts(source)[0]) == 10
+    told = "the source's colour tags have reserved values: they count as untagged"
+    assert (told in job.result.notices) == (matrix != 12 and codec == "mpeg2video")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
+def test_an_animated_png_whose_pictures_are_drawn_over_one_another(referee, tmp_path, mode):
+    pictures = []
+    for number in range(5):
+        sample = np.full((48, 64, 4), 80, np.uint8)
+        sample[8:24, 8 * number : 8 * number + 20] = (200, 40 * number, 60, 128)
+        pictures.append(Image.fromarray(sample, "RGBA").convert(mode))
+    source = tmp_path / "in.apng"
+    pictures[0].save(source, format="PNG", save_all=True, append_images=pictures[1:], blend=1,
+                     duration=100)  # fmt: skip
+    referee.job(source, tmp_path / "out.mkv")
+    assert len(referee.pts(tmp_path / "out.mkv")[0]) == 5
+
+
 @pytest.mark.parametrize("luminance", ["L(0,50)", "L(4294967295,4294967295)"])
 def test_a_mastering_display_out_of_range_is_told(referee, tmp_path, luminance):
     """As cameras write it that do not know their own; the light level is kept."""

@@ -69,7 +69,11 @@ def test_a_mode_against_the_plain_path(name, plain, untouched, face_clip, watch,
 def test_the_fast_recipe_against_the_plain_path(plain, untouched, face_clip, watch, tmp_path):
     """With the plain path's views: an average of five takes noise away that one view keeps."""
     out = tmp_path / "out.mkv"
-    changes = [("upscale", "model", "srresnet-x2"), ("encode", "codec", "ffv1"), ("fuse", "views", 5)]
+    changes = [
+        ("upscale", "model", "srresnet-x2"),
+        ("encode", "codec", "ffv1"),
+        ("fuse", "views", 5),
+    ]
     restore(face_clip, out, override(load_recipe("restore-fast"), changes))
     _compare(plain, out, untouched, watch, 16, 0.25)
 

@@ -101,5 +101,7 @@ class VideoInfo:
     """whether its frames are two fields each, which decoding makes one full picture of"""
     lost: tuple[str, ...] = ()
     """what the pictures carry beside themselves and no encoder here can write, in words"""
+    untag: str | None = None
+    """bitstream filter without which ffmpeg refuses the pictures for a colour tag without meaning"""
     clock: Clock | None = None
     """None where the source's own times are one timeline; all times here are on that"""

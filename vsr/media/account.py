@@ -152,7 +152,7 @@ class Account:
         cut = shorter_than_promised(self._info.path, self._info.container) or damage.cut_short
         if code != 0 or cut or self._report.lost_end:
             return True
-        counted = self._scan.complete and self._info.container in INDEXED
+        counted = self._scan.complete and self._info.container in (*INDEXED, "gif")
         return (
             bool(damage.damaged) and not counted and damage.near_end(self._last_s(), self._end_s())
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from PIL import Image, UnidentifiedImageError
+
 _CUT_SHORT = re.compile(r"partial file|ended prematurely|Truncat|Input/output error", re.IGNORECASE)
 _SUSPECT = re.compile(r"corrupt (decoded frame|input packet)")
 """what a transport stream's missing packets are called, also where two of them were joined"""
@@ -14,7 +16,7 @@ _REFUSED = re.compile(r"Error submitting packet to decoder|Decoding error")
 """a packet out of which no picture came, which may not have held any"""
 _DAMAGED = re.compile(
     r"invalid as first byte of an EBML number|"
-    r"error while decoding MB|concealing \d+|damaged at \d+"
+    r"error while decoding MB|concealing \d+|damaged at \d+|LZW decode failed"
 )
 
 
@@ -78,6 +80,30 @@ class DamageLog:
     def near_end(self, last_s: float, within_s: float) -> bool:
         """Whether all damage lies within so many seconds of the last frame."""
         return self.first_damage_s is not None and last_s - self.first_damage_s < within_s
+
+    def note(self, at_s: float) -> None:
+        """Take damage at a time that another reader found."""
+        self.damaged += 1
+        self.first_damage_s = at_s if self.first_damage_s is None else self.first_damage_s
+
+
+def broken_gif_s(path: Path) -> float | None:
+    """When the first picture of a GIF whose data are damaged is shown, seconds; None: all whole.
+
+    ffmpeg leaves out what is missing of a picture, at some places without a word. Pillow does not.
+    """
+    shown_s = 0.0
+    try:
+        with Image.open(path) as gif:
+            for number in range(getattr(gif, "n_frames", 1)):
+                gif.seek(number)
+                gif.load()
+                shown_s += gif.info.get("duration", 0) / 1000
+    except UnidentifiedImageError:
+        return None
+    except (OSError, EOFError, SyntaxError, ValueError):
+        return shown_s
+    return None
 
 
 def shorter_than_promised(path: Path, container: str) -> bool:

@@ -16,7 +16,7 @@ from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.account import INDEXED, Account, DecodeReport
 from vsr.media.clock import clock_notices
-from vsr.media.damage import DamageLog
+from vsr.media.damage import DamageLog, broken_gif_s
 from vsr.media.formats import is_rgb
 from vsr.media.graph import Outputs, decode_arguments, parse_framecrc
 from vsr.media.hwaccel import DEVICE, HwAccel, can_decode, check_hwaccel
@@ -319,6 +319,10 @@ class VideoReader:
                 f"{info.path}: not one picture could be decoded (ffmpeg: {words}); "
                 "check that it plays elsewhere"
             )
+        if code is not None and info.container == "gif" and not self._damage.complaints:
+            at_s = broken_gif_s(info.path)
+            if at_s is not None:
+                self._damage.note(at_s)
         self._account.settle(code)
         if code is None:
             return

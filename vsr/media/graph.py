@@ -57,6 +57,9 @@ def decode_arguments(
     """
     options: dict[str, object] = {"copyts": None, **SAFE_INPUT}
     options |= move_options(info, info.stream_index)
+    if info.untag:
+        key = f"bsf:{info.stream_index}"
+        options[key] = ",".join(filter(None, (options.get(key), info.untag)))
     if seek_s is not None:
         # ffmpeg's own cut after seeking counts from the file's start a second time when
         # timestamps are kept; from the keyframe before on, the reader drops by timestamp.
@@ -70,7 +73,15 @@ def decode_arguments(
         stream = stream.filter("settb", f"{info.time_base.numerator}/{info.time_base.denominator}")
     # A reserved tag reads as none; the scaler would refuse the picture for it.
     tags = {"color_primaries": info.color.tag_primaries, "color_trc": info.color.tag_transfer}
-    if untagged := {name: "unknown" for name, tag in tags.items() if tag is None}:
+    untagged = {name: "unknown" for name, tag in tags.items() if tag is None}
+    rgb_source = is_rgb(info.pix_fmt)
+    if not rgb_source:
+        # One reading of matrix and range for the whole film, whatever a frame may claim.
+        untagged |= {
+            "range": "pc" if info.color.full_range else "tv",
+            "colorspace": MATRIX_TAGS[info.color.matrix],
+        }
+    if untagged:
         stream = stream.filter("setparams", **untagged)
     halves = stream.filter_multi_output("split", 2)
     every, stream = halves[0], halves[1]
@@ -80,14 +91,6 @@ def decode_arguments(
     if hwaccel is not None:
         # The card packs its planes in another way: back to the source's, which changes no sample.
         stream = stream.filter("format", info.pix_fmt)
-    rgb_source = is_rgb(info.pix_fmt)
-    if not rgb_source:
-        # One reading of matrix and range for the whole film, whatever a frame may claim.
-        stream = stream.filter(
-            "setparams",
-            range="pc" if info.color.full_range else "tv",
-            colorspace=MATRIX_TAGS[info.color.matrix],
-        )
     branches = stream.filter_multi_output("split", 2) if canvas else [stream]
     outputs = [
         _output(_speck(every), fds.pts, "framecrc"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,10 +52,10 @@ def probe(path: Path) -> VideoInfo:
     if stream is None:
         raise InputError(_no_video(path, banner))
     scan = scan_packets(path, stream.index, str(banner.container))
-    first = _first_frame(path, stream.index)
+    first, untag = _first_frame(path, stream)
     if banner.container == "jpeg_pipe" and len(scan.pts) == 1:
         raise InputError(picture_error(path))
-    return _assemble(path, banner, stream, first, scan)
+    return _assemble(path, banner, stream, first, scan, untag)
 
 
 def _check_file(path: Path) -> None:
@@ -185,28 +186,54 @@ def _no_video(path: Path, banner: Banner) -> str:
     return f"{path}: holds {what}, wanted a video stream; give a file with moving pictures"
 
 
-def _first_frame(path: Path, stream_index: int) -> FirstFrame:
+_TAG_FILTERS = {"mpeg2video": "mpeg2_metadata", "h264": "h264_metadata", "hevc": "hevc_metadata"}
+_UNTAGGED = "matrix_coefficients=2"
+"""H.273: unspecified"""
+
+
+def _first_frame(path: Path, stream: StreamInfo) -> tuple[FirstFrame, str | None]:
+    """The first picture, and the bitstream filter without which ffmpeg refuses it, if any.
+
+    ffmpeg takes no picture whose matrix has a number without a meaning.
+    """
+    lines, words = _shown(path, stream.index, None)
+    first = parse_first_frame(lines)
+    if first is not None:
+        return first, None
+    if stream.codec in _TAG_FILTERS and any("color space" in line.lower() for line in lines):
+        untag = f"{_TAG_FILTERS[stream.codec]}={_UNTAGGED}"
+        first = parse_first_frame(_shown(path, stream.index, untag)[0])
+        if first is not None:
+            return replace(first, reserved_tags=True), untag
+    raise InputError(
+        f"{path}: its video stream cannot be decoded (ffmpeg, {words}); check that it plays "
+        "elsewhere"
+    )
+
+
+def _shown(path: Path, stream_index: int, bsf: str | None) -> tuple[list[str], str]:
+    """What ffmpeg says while it shows the first picture, and how it ended."""
     lines: list[str] = []
 
     def build(_: Sequence[int]) -> list[str]:
-        source = ffmpeg.input(f"file:{path.absolute()}", copyts=None, **SAFE_INPUT)
+        filters = {f"bsf:{stream_index}": bsf} if bsf else {}
+        source = ffmpeg.input(f"file:{path.absolute()}", copyts=None, **SAFE_INPUT, **filters)
         out = ffmpeg.output(
             source[str(stream_index)], "-", format="null", vframes=1, vf="showinfo=checksum=0"
         )
         return out.global_args("-loglevel", "info").get_args()
 
     code, process = run_ffmpeg(build, on_line=lines.append, timeout_s=300)
-    first = parse_first_frame(lines)
-    if first is None:
-        raise InputError(
-            f"{path}: its video stream cannot be decoded (ffmpeg, exit code {code}: "
-            f"{process.last_words()}); check that it plays elsewhere"
-        )
-    return first
+    return lines, f"exit code {code}: {process.last_words()}"
 
 
 def _assemble(
-    path: Path, banner: Banner, stream: StreamInfo, first: FirstFrame, scan: PacketScan
+    path: Path,
+    banner: Banner,
+    stream: StreamInfo,
+    first: FirstFrame,
+    scan: PacketScan,
+    untag: str | None,
 ) -> VideoInfo:
     start, last = int(scan.pts[0]), int(scan.pts[-1])
     rotation_deg = -round(banner.rotations.get(stream.index, 0.0) / 90) * 90 % 360
@@ -231,6 +258,7 @@ def _assemble(
         streams=tuple(banner.streams),
         interlaced=first.interlaced,
         clock=scan.clock,
+        untag=untag,
         lost=(
             *lost_data([*banner.notes.get(stream.index, []), *first.side_data]),
             *((RESERVED_TAGS,) if first.reserved_tags else ()),
@@ -246,6 +274,7 @@ _MATRICES: dict[str, Matrix] = {
     "fcc": "bt601",
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
+    "bt2020": "bt2020",
 }
 
 
@@ -281,8 +310,11 @@ def _color(path: Path, first: FirstFrame, rotation_deg: int) -> ColorSpec:
         )
     mastering, light = parse_hdr10(first.side_data)
     full = first.color_range == "pc" or first.pix_fmt.startswith("yuvj")
+    # "derived" from the primaries, which for those in use gives the matrix that goes with them
+    derived = first.color_space == "chroma-derived-nc"
+    named = first.color_primaries if derived else first.color_space
     return ColorSpec(
-        matrix=_MATRICES.get(first.color_space or "", by_size),
+        matrix=_MATRICES.get(named or "", by_size),
         full_range=full,
         tag_space=first.color_space,
         tag_primaries=first.color_primaries,

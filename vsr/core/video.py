@@ -102,6 +102,6 @@ class VideoInfo:
     lost: tuple[str, ...] = ()
     """what the pictures carry beside themselves and no encoder here can write, in words"""
     untag: str | None = None
-    """bitstream filter without which ffmpeg refuses the pictures for a colour tag without meaning"""
+    """bitstream filter without which ffmpeg refuses the pictures for their colour tag"""
     clock: Clock | None = None
     """None where the source's own times are one timeline; all times here are on that"""

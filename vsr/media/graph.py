@@ -59,7 +59,7 @@ def decode_arguments(
     options |= move_options(info, info.stream_index)
     if info.untag:
         key = f"bsf:{info.stream_index}"
-        options[key] = ",".join(filter(None, (options.get(key), info.untag)))
+        options[key] = f"{options[key]},{info.untag}" if key in options else info.untag
     if seek_s is not None:
         # ffmpeg's own cut after seeking counts from the file's start a second time when
         # timestamps are kept; from the keyframe before on, the reader drops by timestamp.

@@ -166,3 +166,25 @@ def test_what_a_run_reads_is_taken_and_the_rest_is_named(tmp_path):
     assert "3 .png (0.PNG, …), 1 .txt (notes.txt);" in told
     (tmp_path / "notes.txt").unlink()
     assert plan_videos(open_storage(str(tmp_path)), "", settings, ("*.mp4",))[1] == []
+
+
+def test_frames_that_a_video_lost_are_counted_and_the_exit_code_says_so(vsr, tmp_path):
+    """A damaged packet in the middle costs some frames; the rest is made."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    source = data / "hurt.mp4"
+    clip = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=4", "-c:v", "libx264", "-g", "10")
+    subprocess.run([ffmpeg_exe(), "-v", "error", *clip, source], check=True)
+    damaged = bytearray(source.read_bytes())
+    at = len(damaged) // 3
+    for place in range(at, at + 3000):
+        damaged[place] = (damaged[place] * 7 + place) % 256
+    source.write_bytes(damaged)
+    shutil.copy(ROOT / "sample_videos/no_face.mp4", data / "whole.mp4")
+    for _ in range(2):  # made, and kept
+        done = vsr("batch", data, "-o", out, "--dataset", "videos", *FAST)
+        row = rows_of(out)["hurt"]
+        assert (done.code, row["status"]) == (8, "ok")
+        assert 0 < row["skipped"] == 100 - row["frames"]
+        said = f"{row['skipped']} frames in 1 of 2 could not be read or fitted"
+        assert said in done.stderr

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from tests.conformance.clips import Row, ffmpeg, pictures
 
@@ -75,7 +79,116 @@ def _without_pictures(out: Path) -> None:
     whole.unlink()
 
 
+def _matrix(number: int) -> Callable[[Path], None]:
+    def make(out: Path) -> None:
+        plain = out.with_name("plain.ts")
+        ffmpeg(*pictures(), "-pix_fmt", "yuv420p", "-c:v", "mpeg2video", "-q:v", 3, plain)
+        tags = f"colour_primaries=1:transfer_characteristics=1:matrix_coefficients={number}"
+        ffmpeg("-i", plain, "-c", "copy", "-bsf:v", f"mpeg2_metadata={tags}", out)
+        plain.unlink()
+
+    return make
+
+
+def _gif(*, damaged: bool = False) -> Callable[[Path], None]:
+    """Pictures that are shown for unequal times."""
+
+    def make(out: Path) -> None:
+        kept = "+".join(f"eq(n,{n})" for n in (0, 4, 14, 39, 43, 47, 117))
+        ffmpeg(*pictures(rate="100", seconds="2"), "-vf", f"select='{kept}'", "-fps_mode", "vfr",
+               out)  # fmt: skip
+        if damaged:
+            rng, data = random.Random(0), bytearray(out.read_bytes())
+            for _ in range(8):
+                data[rng.randrange(1000, len(data) - 10)] ^= 1 << rng.randrange(8)
+            out.write_bytes(data)
+
+    return make
+
+
+def _apng(mode: str) -> Callable[[Path], None]:
+    """Each picture holds what is new, to be drawn over the one before."""
+
+    def make(out: Path) -> None:
+        shown = []
+        for number in range(8):
+            sample = np.full((64, 96, 4), 80, np.uint8)
+            sample[8:40, 8 * number : 8 * number + 30] = (200, 25 * number, 60, 128)
+            shown.append(Image.fromarray(sample, "RGBA").convert(mode))
+        shown[0].save(out, format="PNG", save_all=True, append_images=shown[1:], blend=1,
+                      duration=40)  # fmt: skip
+
+    return make
+
+
+def _sounding(out: Path, start: float, *words: object, hertz: int = 440) -> None:
+    ffmpeg(*pictures(seconds="0.6"), "-f", "lavfi", "-i", f"sine={hertz}:d=0.6:r=44100", *words,
+           "-output_ts_offset", start, out)  # fmt: skip
+
+
+def _joined_clocks(starts: tuple[float, ...], skip: int, *words: object) -> Callable[[Path], None]:
+    """Recordings whose bytes follow one another, each with a clock of its own."""
+
+    def make(out: Path) -> None:
+        data = []
+        for number, start in enumerate(starts):
+            piece = out.with_name(f"piece{number}{out.suffix}")
+            _sounding(piece, start, *words, hertz=440 + 110 * number)
+            data.append(piece.read_bytes())
+            piece.unlink()
+        out.write_bytes(data[0] + b"".join(piece[skip:] for piece in data[1:]))
+
+    return make
+
+
+def _programs(out: Path) -> None:
+    pieces = [out.with_name(f"program{n}.ts") for n in (0, 1)]
+    for number, piece in enumerate(pieces):
+        _sounding(piece, 3 + 40 * number, *_MPEG2, hertz=440 + 110 * number)
+    ffmpeg("-copyts", "-i", pieces[0], "-i", pieces[1], "-map", 0, "-map", 1, "-c", "copy",
+           "-program", "st=0:st=1", "-program", "st=2:st=3", "-max_interleave_delta", 1,
+           out)  # fmt: skip
+    for piece in pieces:
+        piece.unlink()
+
+
+def _gap(out: Path) -> None:
+    ffmpeg(*pictures(seconds="0.8"), "-vf", "select='not(between(n,6,13))'", "-fps_mode",
+           "passthrough", "-c:v", "libx264", "-bf", 2, out)  # fmt: skip
+
+
+_MPEG2 = ("-c:v", "mpeg2video", "-q:v", 3, "-c:a", "mp2")
+_H264 = ("-c:v", "libx264", "-bf", 2, "-c:a", "libmp3lame")
+_FLV1 = ("-c:v", "flv1", "-q:v", 3, "-c:a", "libmp3lame")
+_TS_WRAP_S = (1 << 33) / 90_000
+
+
 FORMATS: tuple[Row, ...] = (
+    Row("GIF, unequal times", "codec", "shown.gif", _gif(), quick=True),
+    Row("animated PNG, drawn over one another", "codec", "over.apng", _apng("RGB")),
+    Row("animated PNG with alpha", "codec", "over.apng", _apng("RGBA"), ".mov"),
+    Row("MPEG program stream", "container", "c.mpg", lambda out: _sounding(out, 0, *_MPEG2)),
+    Row("Flash video", "container", "c.flv", lambda out: _sounding(out, 0, *_FLV1)),
+    Row("Flash video, H.264", "container", "h.flv", lambda out: _sounding(out, 0, *_H264), ".mp4"),
+    Row("Windows Media", "container", "c.wmv", lambda out: _sounding(out, 0, "-c:v", "wmv2",
+        "-q:v", 3, "-c:a", "wmav2")),
+    Row("MXF", "container", "c.mxf", lambda out: _sounding(out, 0, "-c:v", "mpeg2video", "-q:v", 3,
+        "-c:a", "pcm_s16le", "-ar", 48000)),
+    Row("3GP", "container", "c.3gp", lambda out: _sounding(out, 0, "-c:v", "libx264", "-c:a",
+        "aac"), ".mp4"),
+    Row("a matrix whose number means nothing", "colour", "matrix3.ts", _matrix(3), quick=True),
+    Row("a matrix derived from the primaries", "colour", "matrix12.ts", _matrix(12)),
+    Row("a gap of 0.3 s", "time", "gap.mp4", _gap, ".mp4"),
+    Row("the counter wraps", "time", "wrap.ts", lambda out: _sounding(out, _TS_WRAP_S - 1.7,
+        *_MPEG2)),
+    Row("recordings joined, the clock jumps back (ts)", "time", "back.ts",
+        _joined_clocks((50, 3), 0, *_MPEG2), quick=True),
+    Row("recordings joined, the clock jumps back (flv)", "time", "back.flv",
+        _joined_clocks((50, 3), 13, *_FLV1)),
+    Row("recordings joined, the clock jumps on (ts)", "time", "on.ts",
+        _joined_clocks((3, 50), 0, *_H264)),
+    Row("a transport stream of two programs", "streams", "programs.ts", _programs),
+    Row("a GIF with damaged pictures", "trouble", "hurt.gif", _gif(damaged=True)),
     Row("raw motion JPEG", "codec", "camera.mjpeg", _mjpeg("96x64"), quick=True),
     Row("raw motion JPEG, large pictures", "codec", "large.mjpeg", _mjpeg("800x600")),
     Row("vp8 with alpha", "codec", "alpha8.webm", _alpha("libvpx")),

@@ -39,7 +39,7 @@ NOTICES = {
     "HDR10": r"HDR10",
     "tags": r"RGB|colour tags?",
     "matrix": r"(?!)",  # nothing excuses it
-    "sound": r"audio stream .* (left out|converted)|breaks off",
+    "sound": r"audio stream .* (left out|converted)|breaks off|clock jumps back",
     "subtitles": r"subtitle stream .* (left out|converted)",
     "cover": r"(attachment|video) stream .*(left out)",
     "picture streams": r"video stream .* left out",

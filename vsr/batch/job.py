@@ -105,7 +105,7 @@ class Row:
     plain: int = 0
     """faces that stayed plainly upscaled: refused by the evidence check or off the picture"""
     skipped: int = 0
-    """frames that could not be read or have another size"""
+    """frames that could not be read (decoded, of a video) or have another size"""
     faces_from: str = ""
     """"truth" or "detect" """
     width: int = 0

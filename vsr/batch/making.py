@@ -270,6 +270,7 @@ def _video_row(job: Job, manifest: Manifest) -> Row:
         persons=len(manifest.tracks),
         faces=manifest.faces,
         plain=sum(t["plain"] for t in manifest.tracks),
+        skipped=manifest.lost,
         faces_from="detect",
         width=manifest.source["width"] * scale,
         height=manifest.source["height"] * scale,

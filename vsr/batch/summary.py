@@ -41,6 +41,11 @@ class Summary:
         """Rows of jobs that came to nothing."""
         return tuple(r for r in self.rows if r.status == "failed")
 
+    @property
+    def incomplete(self) -> tuple[Row, ...]:
+        """Rows of jobs that are done, but not with every frame of their source."""
+        return tuple(r for r in self.rows if r.status == "ok" and r.skipped)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         ok = [r for r in self.rows if r.status == "ok"]
@@ -54,6 +59,7 @@ class Summary:
                 "failed": len(self.failed),
                 "kept": sum(r.kept for r in self.rows),
                 "frames": sum(r.frames for r in ok),
+                "skipped": sum(r.skipped for r in ok),
                 "faces": sum(r.faces for r in ok),
             },
             "notices": list(self.notices),

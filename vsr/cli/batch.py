@@ -11,7 +11,7 @@ from vsr.cli import batch_options as opts
 from vsr.cli import report as page
 from vsr.cli.common import fail, note, show_progress, state
 from vsr.cli.interrupted import kept_if_interrupted
-from vsr.core.errors import DataError, UsageError
+from vsr.core.errors import BrokenSourceError, DataError, UsageError
 
 if TYPE_CHECKING:
     from vsr.run.recipe import Recipe
@@ -137,6 +137,10 @@ def batch(
     if summary.failed:
         fail(f"{len(summary.failed)} of {len(summary.rows)} failed; see {out}/summary.csv")
         raise typer.Exit(DataError.exit_code)
+    if lost := sum(row.skipped for row in summary.incomplete):
+        some = f"{len(summary.incomplete)} of {len(summary.rows)}"
+        fail(f"{lost} frames in {some} could not be read or fitted; see {out}/summary.csv")
+        raise typer.Exit(BrokenSourceError.exit_code)
 
 
 def _recipe(name: str, sets: list[str], model: str | None, scale: int | None) -> Recipe:

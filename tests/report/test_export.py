@@ -36,6 +36,9 @@ def test_the_faces_of_the_folder_are_shown(exported, tmp_path, show):
     exported_frames = {row["frame"] for row in index["faces"]}
     assert {p.frame for p in track.pairs} <= exported_frames
     assert len(track.pairs) >= 3
+    averaged = {row["frame"] for row in index["faces"] if row["fused"]}
+    assert {p.frame for p in track.pairs if p.fused} == averaged & {p.frame for p in track.pairs}
+    assert averaged
     worst = [p.pair.deviation for p in made.document.poor]
     assert worst == sorted((r["deviation"] for r in index["faces"]), reverse=True)[: len(worst)]
     opened = show(made.path, width=390)
@@ -44,6 +47,11 @@ def test_the_faces_of_the_folder_are_shown(exported, tmp_path, show):
     side = opened.page.locator(".before").first.evaluate("e => e.naturalWidth")
     lr = opened.page.locator(".pixels").first.evaluate("e => e.naturalWidth")
     assert side == 2 * lr
+    fused = opened.page.locator(".fused").first
+    assert fused.evaluate("e => e.naturalWidth") == lr
+    assert not fused.is_visible()
+    opened.page.get_by_label("Views averaged, as the network got them").first.check()
+    assert fused.is_visible()
     assert opened.page.get_by_text("index.json", exact=True).count() == 0
     assert opened.page.get_by_text(index["source"]["sha256"]).is_visible()
 

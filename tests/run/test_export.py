@@ -82,6 +82,34 @@ def test_the_index_tells_where_each_face_is(exported, face_clip, watch):
         assert (plain != sharp).any()
 
 
+def test_the_key_frame_of_a_track_is_its_clearest(exported, face_clip, tmp_path):
+    """Of all frames, also those that are not written."""
+    out, _ = exported
+    more = tmp_path / "more"
+    index = export(face_clip, more, load_recipe("restore"), ExportConfig(every=5, fused=True))
+    (key,) = index.keys
+    pictures = {kind: read_image(more / key[kind]) for kind in ("lr", "fused", "sr")}
+    assert listing(more / "keys") == [f"0000_{kind}.png" for kind in ("fused", "lr", "sr")]
+
+    def clearness(name, row):
+        luma = cv2.cvtColor(read_image(name), cv2.COLOR_RGB2GRAY).astype(float)
+        across, down = cv2.Sobel(luma, -1, 1, 0), cv2.Sobel(luma, -1, 0, 1)
+        return row["width"] * np.sqrt((across**2 + down**2).mean())
+
+    every = [(clearness(out / (r["fused"] or r["lr"]), r), r) for r in exported[1].faces]
+    best, row = max(every, key=lambda e: e[0])
+    mine = clearness(more / key["fused"], key)
+    assert mine == pytest.approx(best, rel=0.01)
+    assert key["frame"] == row["frame"]
+    np.testing.assert_array_equal(pictures["lr"], read_image(out / row["lr"]))
+    np.testing.assert_array_equal(pictures["fused"], read_image(out / row["fused"]))
+    assert json.loads((more / "index.json").read_text())["keys"] == index.keys
+    one = load_recipe("restore", [("fuse", "views", 1)])
+    with pytest.raises(UsageError, match=r"--fused: got fuse.views = 1, .*--set fuse.views=5"):
+        export(face_clip, tmp_path / "none", one, ExportConfig(fused=True))
+    assert not (tmp_path / "none").exists()
+
+
 def test_the_low_resolution_face_is_cut_out_of_the_source(exported):
     out, index = exported
     row = index.faces[4]

@@ -19,6 +19,7 @@ _HELP = """Export super-resolved frames and faces as pictures, with an index and
 
 - `vsr frames input.mp4 -o look/ --every 10 --source`
 - `vsr frames input.mp4 -o look/ --start 12.5 --end 20 --track 3`
+- `vsr frames input.mp4 -o look/ --fused` (and each person's clearest moment: `keys/`)
 - `vsr frames P1E_S1_C1/ -o look/ --labels P1E_S1_C1.xml`
 
 In the folder: `frames/`, `faces/TRACK/FRAME_{lr,bicubic,sr}.png`, `index.csv`, `index.json`,
@@ -59,6 +60,13 @@ def frames(
     exact: Annotated[
         bool, typer.Option(help="Keep pictures.mkv, from which assembling loses nothing.")
     ] = True,
+    fused: Annotated[
+        bool,
+        typer.Option(
+            "--fused",
+            help="Also write each track's clearest frame, averaged over its views: keys/.",
+        ),
+    ] = False,
     labels: Annotated[
         Path | None,
         typer.Option(metavar="XML", help="ChokePoint eye positions, in place of the detector."),
@@ -101,6 +109,7 @@ def frames(
         format=format,  # type: ignore[arg-type]
         with_source=with_source,
         exact=exact,
+        fused=fused,
     )
     page.claim(report, overwrite=overwrite)
     given = _given(source, labels) if labels is not None else {}

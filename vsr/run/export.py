@@ -34,6 +34,7 @@ from vsr.models.upscale import Upscaler, load_upscaler
 from vsr.run.contactsheet import write_contact_sheet
 from vsr.run.exportindex import INDEX, ExportIndex, face_row
 from vsr.run.flow import Flow
+from vsr.run.keyframes import KeyFrames
 from vsr.run.manifest import recipe_hash, source_entry, versions
 from vsr.run.output import claim, claim_replaceable, replace_folder
 from vsr.run.recipe import Recipe
@@ -64,6 +65,8 @@ class ExportConfig:
     """also write the source's own frames"""
     exact: bool = True
     """keep the frames as the encoder gets them too, so that a video can be made without loss"""
+    fused: bool = False
+    """also write the key frame of each track, with its views averaged"""
 
     def __post_init__(self) -> None:
         if self.format not in ("png", "jpg", "webp"):
@@ -95,6 +98,11 @@ def export(
     """
     started = time.perf_counter()
     cfg = cfg or ExportConfig()
+    if cfg.fused and recipe.fuse.views == 1:
+        raise UsageError(
+            "--fused: got fuse.views = 1, expected 3 or more views to average; add "
+            "--set fuse.views=5"
+        )
     claim(source, out, overwrite=overwrite)
     claim_replaceable(source, out, "an export", (out / INDEX).is_file)
     info = probe_source(source, recipe.decode)
@@ -134,6 +142,7 @@ def export(
             tracks=tracks,
             frames=folder.frames,
             faces=folder.faces,
+            keys=folder.write_keys(),
             notices=list(reader.report.notices),
             seconds=round(time.perf_counter() - started, 3),
         )
@@ -172,6 +181,7 @@ class _Folder:
             if cfg.exact:
                 self._exact = self._exact_writer(canvas)
         self._cut_short = False
+        self._keys = KeyFrames() if cfg.fused else None
 
     def __enter__(self) -> _Folder:
         return self
@@ -186,6 +196,9 @@ class _Folder:
         cfg = self._cfg
         for item in items:
             crops = [c for c in item.crops if self._wanted(c)]
+            if self._keys is not None:
+                for crop in crops:
+                    self._keys.consider(reader.number_of(item.frame), item.frame, crop)
             if item.frame.index % cfg.every or (cfg.tracks and not crops):
                 continue
             number = reader.number_of(item.frame)
@@ -196,6 +209,19 @@ class _Folder:
             if len(self.frames) == cfg.max_frames:
                 self._cut_short = True
                 return
+
+    def write_keys(self) -> list[dict[str, Any]]:
+        """Write the key frames; their rows, with the names of their pictures."""
+        rows = []
+        for key in self._keys.found() if self._keys is not None else ():
+            eyes = key.crop.face.box.width / self._per_eyes if self._per_eyes else None
+            row = face_row(key.frame, key.number, key.crop, eyes)
+            self._make("keys")
+            for kind, picture in key.pictures().items():
+                row[kind] = f"keys/{key.crop.face.track_id:04d}_{kind}.{self._cfg.format}"
+                self._image(row[kind], picture)
+            rows.append(row)
+        return rows
 
     def close_exact(self) -> dict[str, Any] | None:
         """Complete the lossless file: its name and hash; None where there is none."""

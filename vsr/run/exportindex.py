@@ -51,6 +51,8 @@ class ExportIndex:
     """frame, pts, seconds, picture, sha256, source (files, or None)"""
     faces: list[dict[str, Any]] = field(default_factory=list)
     """one row for each face of an exported frame: `face_row`"""
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    """such a row for each track's key frame, where they were asked for"""
     notices: list[str] = field(default_factory=list)
     seconds: float = 0.0
     """wall time"""
@@ -118,7 +120,7 @@ def _to_json(values: dict[str, Any]) -> str:
     """Readable, yet one line for each frame and face."""
     parts = []
     for key, value in values.items():
-        if key in ("frames", "faces", "tracks") and value:
+        if key in ("frames", "faces", "tracks", "keys") and value:
             rows = ",\n    ".join(json.dumps(row, ensure_ascii=False) for row in value)
             parts.append(f"{json.dumps(key)}: [\n    {rows}\n  ]")
         else:

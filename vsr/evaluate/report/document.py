@@ -36,6 +36,8 @@ class Pair:
     """the same region of the result"""
     source: Picture | None = None
     """the source's own pixels, not enlarged"""
+    fused: Picture | None = None
+    """several views of the face averaged, which the network was given in their place"""
     filled: bool = False
     outcome: str | None = None
     """"super-resolved" or "plain"; None where not known"""

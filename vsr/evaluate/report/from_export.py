@@ -163,6 +163,7 @@ class _Reader:
 
     def _pair(self, row: Row) -> Pair:
         lr, bicubic, sr = (picture_of(self._folder, row[kind]) for kind in ("lr", "bicubic", "sr"))
+        fused = picture_of(self._folder, row["fused"]) if row.get("fused") else None
         return Pair(
             frame=row["frame"],
             seconds=row["seconds"],
@@ -170,6 +171,7 @@ class _Reader:
             before=encode(bicubic),
             after=encode(sr),
             source=encode(lr) if max(lr.shape) <= LOSSLESS else None,
+            fused=encode(fused) if fused is not None and max(fused.shape) <= LOSSLESS else None,
             filled=row["filled"],
             outcome=row["outcome"],
             deviation=row["deviation"],

@@ -17,9 +17,9 @@ for (const track of document.querySelectorAll("[data-track]")) {
   };
   buttons.forEach((button, i) => button.addEventListener("click", () => show(i)));
   show(0);
-  const pixels = track.querySelector("[data-pixels]");
-  if (pixels) {
-    pixels.addEventListener("change", () => track.classList.toggle("raw", pixels.checked));
+  for (const [name, shown] of [["pixels", "raw"], ["fused", "averaged"]]) {
+    const box = track.querySelector(`[data-${name}]`);
+    box?.addEventListener("change", () => track.classList.toggle(shown, box.checked));
   }
   track.querySelector("[data-controls]").hidden = false;
 }

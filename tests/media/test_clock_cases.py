@@ -61,7 +61,7 @@ class Case:
             if wrap is not None:
                 choice.append(wrap - rng.uniform(0.2, 2))
             start = round(rng.choice(choice), 2)
-            if starts and abs(start - starts[-1]) < LEAST_STEP_S:
+            if starts and _apart(start, starts[-1], wrap) < LEAST_STEP_S:
                 start = round(starts[-1] + LEAST_STEP_S, 2)
             starts.append(start)
         frames = [rng.randint(12, 40) for _ in starts]
@@ -84,6 +84,11 @@ class Case:
         wrap = {".ts": TS_WRAP_S, ".flv": FLV_WRAP_S}.get(self.suffix, float("inf"))
         steps = [b - a for a, b in pairwise(self.starts)]
         return any(step > MP4_GAP_S and wrap - step > step / 10 for step in steps)
+
+
+def _apart(a, b, wrap):
+    """Seconds between two times of a counter, the shorter way round."""
+    return abs(a - b) if wrap is None else min((a - b) % wrap, (b - a) % wrap)
 
 
 def make(case, referee, folder):

@@ -9,7 +9,7 @@ there. A few packets whose times lie far ahead of both their neighbours are dama
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -125,12 +125,15 @@ class _Lane:
 
 
 def one_clock(
-    tracks: Sequence[Track], order: Sequence[int], wrap: int | None, seen: np.ndarray | None = None
+    tracks: Sequence[Track],
+    order: Sequence[int],
+    wrap: int | None,
+    read: Mapping[int, np.ndarray] | None = None,
 ) -> Clock | None:
     """How the packets' times become one timeline; None where there are too many jumps.
 
     tracks: the picture stream first. order: the track of each packet, in the order of the file.
-    seen: decoding times of the pictures where a reader of them alone takes them for others, int64.
+    read: stream -> its decoding times as they are read where the moves are made, if not these.
     """
     lanes = []
     for track in tracks:
@@ -140,12 +143,11 @@ def one_clock(
     jumps, offsets = _place(lanes)
     if len(jumps) > MAX_JUMPS:
         return None
-    read = [lane.track.dts for lane in lanes]
-    if seen is not None:
-        read[0] = seen
     moves = {
-        lane.track.index: _moves(lane, dts, offsets, wrap)
-        for lane, dts in zip(lanes, read, strict=True)
+        lane.track.index: _moves(
+            lane, (read or {}).get(lane.track.index, lane.track.dts), offsets, wrap
+        )
+        for lane in lanes
     }
     return Clock(jumps=tuple(jumps), moves=tuple(sorted(moves.items())))
 

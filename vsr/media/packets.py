@@ -212,10 +212,10 @@ class _Lines:
 
 
 _PACKET = re.compile(
-    r"demuxer -> ist_index:0:(\d+) .*?pkt_pts:(-?\d+|NOPTS) .*?pkt_dts:(-?\d+|NOPTS) "
+    r"demuxer(\+ffmpeg)? -> ist_index:0:(\d+) .*?pkt_pts:(-?\d+|NOPTS) .*?pkt_dts:(-?\d+|NOPTS) "
     r".*?duration:(-?\d+)"
 )
-"""as the container has it: afterwards ffmpeg closes gaps where the counter wraps"""
+"""as the container has it, and as ffmpeg hands it on: it closes gaps where the counter wraps"""
 
 
 _MAPPED = re.compile(r"^(?:\[info\] )?  Stream #0:(\d{1,9}) -> #0:\d{1,9} \(copy\)")
@@ -227,6 +227,8 @@ class _Demuxed:
     def __init__(self) -> None:
         self.streams: dict[int, tuple[array[int], array[int], array[int]]] = {}
         """stream -> its packets' presentation and decoding times, and durations"""
+        self.seen: dict[int, array[int]] = {}
+        """stream -> its packets' decoding times as ffmpeg hands them on"""
         self.order = array("i")
         self.time_bases: dict[int, Fraction] = {}
         self._head = b""
@@ -242,7 +244,12 @@ class _Demuxed:
             elif not self.order:
                 self._banner.append(text.removeprefix("[info] "))
             return
-        index, pts, dts, duration = match.groups()
+        handed_on, index, pts, dts, duration = match.groups()
+        if handed_on:
+            known = pts if dts == "NOPTS" else dts
+            time = _NO_PTS if known == "NOPTS" else int(known)
+            self.seen.setdefault(int(index), array("q")).append(time)
+            return
         columns = self.streams.setdefault(int(index), (array("q"), array("q"), array("q")))
         pts, dts = (_NO_PTS if t == "NOPTS" else int(t) for t in (pts, dts))
         either = dts if pts == _NO_PTS else pts
@@ -281,23 +288,43 @@ def _clock(path: Path, stream_index: int, container: str, seen: np.ndarray) -> C
 
     seen: the pictures' decoding times as they are read without the other streams.
     """
+    taken = _demuxed(path, f"0:{stream_index}", "0:a?", "0:s?")
+    wrap = WRAPS.get(container)
+    tracks = taken.tracks(stream_index, wrap)
+    if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != len(seen):
+        return None
+    read = {stream_index: np.where(seen == _NO_PTS, tracks[0].dts, seen)}
+    if wrap and any(_moved(track, taken.seen[track.index], wrap) for track in tracks):
+        beside = _demuxed(path, "0:a?", "0:s?").seen if len(tracks) > 1 else {}
+        for track in tracks[1:]:
+            times = np.array(beside.get(track.index, ()), np.int64)
+            if len(times) == len(track.dts):
+                read[track.index] = np.where(times == _NO_PTS, track.dts, times)
+    places = {track.index: number for number, track in enumerate(tracks)}
+    order = [places[i] for i in taken.order if i in places]
+    return one_clock(tracks, order, wrap, read)
+
+
+def _moved(track: Track, seen: Sequence[int], wrap: int) -> bool:
+    """Whether ffmpeg hands on other times than the container's, whole wraps aside."""
+    times = np.array(seen, np.int64)
+    if len(times) != len(track.dts):
+        return True
+    return bool(np.any((times - track.dts)[times != _NO_PTS] % wrap))
+
+
+def _demuxed(path: Path, *maps: str) -> _Demuxed:
+    """What ffmpeg says of every packet of some streams."""
     taken = _Demuxed()
 
     def build(fds: Sequence[int]) -> list[str]:
         source = ["-copyts", *safe_input_words(), "-i", f"file:{path.absolute()}"]
-        maps = [f"0:{stream_index}", "0:a?", "0:s?"]
         out = ["-c", "copy", "-copytb", "1", "-f", "framecrc", f"pipe:{fds[0]}"]
         words = [w for m in maps for w in ("-map", m)]
         return ["-debug_ts", *source, *words, *out, "-loglevel", "level+info", "-nostats"]
 
     run_ffmpeg(build, take=taken.feed, on_line=taken.line)
-    wrap = WRAPS.get(container)
-    tracks = taken.tracks(stream_index, wrap)
-    if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != len(seen):
-        return None
-    places = {track.index: number for number, track in enumerate(tracks)}
-    order = [places[i] for i in taken.order if i in places]
-    return one_clock(tracks, order, wrap, np.where(seen == _NO_PTS, tracks[0].dts, seen))
+    return taken
 
 
 def _counted_on(track: Track) -> Track:

@@ -47,7 +47,7 @@ def faces(request) -> tuple[str, ...]:
 def whole(vsr, data, faces, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("whole")
     done = vsr("batch", data, "-o", out, *PARTS, *faces, "--whole", "--quiet")
-    assert done.code == 0, done.stderr
+    assert done.code == 8, done.stderr  # two frames cannot be read
     assert not (out / ".vsr/parts").exists()
     return out
 

@@ -111,7 +111,7 @@ def test_a_shifted_window_gives_the_shifted_result(upscaler: Upscaler, face: np.
     allowed = 2 if "bfloat16" in _precision(upscaler) else 1
     if upscaler.name in ("srresnet-x2", "srgan-x2"):
         difference = np.abs(moved.astype(int) - other[inner, inner])
-        assert np.percentile(difference, 99) <= 3
+        assert np.percentile(difference, 99) <= 4
         allowed = 6
     assert _levels(moved, other[inner, inner]) <= allowed
 

@@ -25,6 +25,8 @@ LANCZOS_FLAGS = "lanczos+accurate_rnd"
 _QUEUED = 2
 """pictures that wait in ffmpeg for each pipe, or for the encoder; its own 8 hold 0.1 GB at 4K"""
 _RGB_FLAGS = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+_UNSCALED = ("chroma-derived-nc", "chroma-derived-c")
+"""matrices that ffmpeg's scaler refuses, also where it converts nothing"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,24 +75,26 @@ def decode_arguments(
         stream = stream.filter("settb", f"{info.time_base.numerator}/{info.time_base.denominator}")
     # A reserved tag reads as none; the scaler would refuse the picture for it.
     tags = {"color_primaries": info.color.tag_primaries, "color_trc": info.color.tag_transfer}
-    untagged = {name: "unknown" for name, tag in tags.items() if tag is None}
-    rgb_source = is_rgb(info.pix_fmt)
-    if not rgb_source:
-        # One reading of matrix and range for the whole film, whatever a frame may claim.
-        untagged |= {
-            "range": "pc" if info.color.full_range else "tv",
-            "colorspace": MATRIX_TAGS[info.color.matrix],
-        }
-    if untagged:
+    if untagged := {name: "unknown" for name, tag in tags.items() if tag is None}:
         stream = stream.filter("setparams", **untagged)
     halves = stream.filter_multi_output("split", 2)
+    # One reading of matrix and range for the whole film, whatever a frame may claim.
+    rgb_source = is_rgb(info.pix_fmt)
+    reading = {
+        "range": "pc" if info.color.full_range else "tv",
+        "colorspace": MATRIX_TAGS[info.color.matrix],
+    }
     every, stream = halves[0], halves[1]
+    if info.color.tag_space in _UNSCALED:
+        every = every.filter("setparams", **reading)
     if raster is not None:
         origin, period = raster
         stream = stream.filter("select", f"not(mod(pts-({origin}),{period}))")
     if hwaccel is not None:
         # The card packs its planes in another way: back to the source's, which changes no sample.
         stream = stream.filter("format", info.pix_fmt)
+    if not rgb_source:
+        stream = stream.filter("setparams", **reading)
     branches = stream.filter_multi_output("split", 2) if canvas else [stream]
     outputs = [
         _output(_speck(every), fds.pts, "framecrc"),

@@ -143,9 +143,10 @@ def one_clock(
     jumps, offsets = _place(lanes)
     if len(jumps) > MAX_JUMPS:
         return None
+    seen: dict[int, np.ndarray] = dict(read or {})
     moves = {
         lane.track.index: _moves(
-            lane, (read or {}).get(lane.track.index, lane.track.dts), offsets, wrap
+            lane, seen.get(lane.track.index, lane.track.dts), offsets, wrap
         )
         for lane in lanes
     }

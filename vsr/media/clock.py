@@ -145,9 +145,7 @@ def one_clock(
         return None
     seen: dict[int, np.ndarray] = dict(read or {})
     moves = {
-        lane.track.index: _moves(
-            lane, seen.get(lane.track.index, lane.track.dts), offsets, wrap
-        )
+        lane.track.index: _moves(lane, seen.get(lane.track.index, lane.track.dts), offsets, wrap)
         for lane in lanes
     }
     return Clock(jumps=tuple(jumps), moves=tuple(sorted(moves.items())))

@@ -143,11 +143,8 @@ def one_clock(
     jumps, offsets = _place(lanes)
     if len(jumps) > MAX_JUMPS:
         return None
-    seen: dict[int, np.ndarray] = dict(read or {})
-    moves = {
-        lane.track.index: _moves(lane, seen.get(lane.track.index, lane.track.dts), offsets, wrap)
-        for lane in lanes
-    }
+    seen = {track.index: track.dts for track in tracks} | dict(read or {})
+    moves = {n.track.index: _moves(n, seen[n.track.index], offsets, wrap) for n in lanes}
     return Clock(jumps=tuple(jumps), moves=tuple(sorted(moves.items())))
 
 

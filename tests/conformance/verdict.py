@@ -39,7 +39,8 @@ NOTICES = {
     "HDR10": r"HDR10",
     "tags": r"RGB|colour tags?",
     "matrix": r"(?!)",  # nothing excuses it
-    "sound": r"audio stream .* (left out|converted)|breaks off|clock jumps back",
+    "sound": r"audio stream .* (left out|converted)|breaks off",
+    "lip sync": r"audio stream .* (left out|converted)|breaks off|clock jumps back",
     "subtitles": r"subtitle stream .* (left out|converted)",
     "cover": r"(attachment|video) stream .*(left out)",
     "picture streams": r"video stream .* left out",
@@ -219,7 +220,7 @@ def _compare_lipsync(
     """The sound must lie beside the pictures where it lay, to 1 ms (Matroska's own step)."""
     shift = (now - after.times[0]) - (was - before.times[0])
     if abs(shift) > Fraction(1, 1000):
-        found["sound"] = f"moved by {float(shift) * 1000:.1f} ms against the pictures"
+        found["lip sync"] = f"moved by {float(shift) * 1000:.1f} ms against the pictures"
 
 
 def picture_error(before: Facts, after: Facts) -> float:

@@ -101,7 +101,7 @@ def broken_gif_s(path: Path) -> float | None:
                 shown_s += gif.info.get("duration", 0) / 1000
     except UnidentifiedImageError:
         return None
-    except (OSError, EOFError, SyntaxError, ValueError):
+    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError):
         return shown_s
     return None
 

@@ -102,7 +102,7 @@ def read_clock(path: Path, stream_index: int, container: str, seen: np.ndarray) 
     if not tracks or tracks[0].index != stream_index or len(tracks[0].dts) != len(seen):
         return None
     read = {stream_index: np.where(seen == NO_PTS, tracks[0].dts, seen)}
-    if wrap and any(_moved(track, taken.seen[track.index], wrap) for track in tracks):
+    if wrap and any(_moved(track, taken.seen.get(track.index, ()), wrap) for track in tracks):
         beside = _demuxed(path, "0:a?", "0:s?").seen if len(tracks) > 1 else {}
         for track in tracks[1:]:
             times = np.array(beside.get(track.index, ()), np.int64)

@@ -196,12 +196,12 @@ class _Folder:
         cfg = self._cfg
         for item in items:
             crops = [c for c in item.crops if self._wanted(c)]
+            number = reader.number_of(item.frame)
             if self._keys is not None:
                 for crop in crops:
-                    self._keys.consider(reader.number_of(item.frame), item.frame, crop)
+                    self._keys.consider(self._row(item.frame, number, crop), crop)
             if item.frame.index % cfg.every or (cfg.tracks and not crops):
                 continue
-            number = reader.number_of(item.frame)
             self._write_frame(item, number)
             for crop in crops:
                 self._write_face(item.frame, number, crop)
@@ -214,13 +214,11 @@ class _Folder:
         """Write the key frames; their rows, with the names of their pictures."""
         rows = []
         for key in self._keys.found() if self._keys is not None else ():
-            eyes = key.crop.face.box.width / self._per_eyes if self._per_eyes else None
-            row = face_row(key.frame, key.number, key.crop, eyes)
             self._make("keys")
-            for kind, picture in key.pictures().items():
-                row[kind] = f"keys/{key.crop.face.track_id:04d}_{kind}.{self._cfg.format}"
-                self._image(row[kind], picture)
-            rows.append(row)
+            names = {k: f"keys/{key.row['track']:04d}_{k}.{self._cfg.format}" for k in key.pictures}
+            for kind, name in names.items():
+                self._image(name, key.pictures[kind])
+            rows.append({**key.row, **names})
         return rows
 
     def close_exact(self) -> dict[str, Any] | None:
@@ -291,9 +289,12 @@ class _Folder:
                 self._image(row["source"], frame.rgb)
         self.frames.append(row)
 
-    def _write_face(self, frame: Frame, number: int, crop: FaceCrop) -> None:
+    def _row(self, frame: Frame, number: int, crop: FaceCrop) -> dict[str, Any]:
         eyes = crop.face.box.width / self._per_eyes if self._per_eyes else None
-        row = face_row(frame, number, crop, eyes)
+        return face_row(frame, number, crop, eyes)
+
+    def _write_face(self, frame: Frame, number: int, crop: FaceCrop) -> None:
+        row = self._row(frame, number, crop)
         folder = f"faces/{crop.face.track_id:04d}"
         self._make(folder)
         plain = self._bicubic(crop.lr[None])[0]

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
-from vsr.core.types import FaceCrop, Frame
-
-KINDS = ("lr", "fused", "sr")
+from vsr.core.types import FaceCrop
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    """The best frame of a track so far."""
+    """The clearest frame of a track so far."""
 
-    number: int
-    """of the frame, as in the index"""
-    frame: Frame
-    """without its pictures"""
-    crop: FaceCrop
+    row: dict[str, Any]
+    """the face's row of the index"""
+    pictures: dict[str, np.ndarray]
+    """"lr", and where there are such "fused" (its views averaged) and "sr": RGB (h, w, 3)"""
     clearness: tuple[bool, float]
-
-    def pictures(self) -> dict[str, np.ndarray]:
-        """What there is of ``KINDS``: the crop itself, its views averaged, super-resolved."""
-        found = {"lr": self.crop.lr, "fused": self.crop.fused, "sr": self.crop.sr}
-        return {kind: picture for kind, picture in found.items() if picture is not None}
 
 
 class KeyFrames:
@@ -35,16 +28,14 @@ class KeyFrames:
     def __init__(self) -> None:
         self._best: dict[int, KeyFrame] = {}
 
-    def consider(self, number: int, frame: Frame, crop: FaceCrop) -> None:
-        """Keep this frame of the crop's track if it is clearer than the one kept so far."""
-        track = crop.face.track_id
-        if track is None:
-            return
+    def consider(self, row: dict[str, Any], crop: FaceCrop) -> None:
+        """Keep the crop, whose row of the index this is, if its track has no clearer one yet."""
         clearness = _clearness(crop)
-        known = self._best.get(track)
+        known = self._best.get(row["track"])
         if known is None or clearness > known.clearness:
-            bare = Frame(frame.index, frame.pts, frame.time_base, frame.rgb[:0, :0], None)
-            self._best[track] = KeyFrame(number, bare, crop, clearness)
+            found = {"lr": crop.lr, "fused": crop.fused, "sr": crop.sr}
+            pictures = {kind: rgb for kind, rgb in found.items() if rgb is not None}
+            self._best[row["track"]] = KeyFrame(row, pictures, clearness)
 
     def found(self) -> list[KeyFrame]:
         """One for each track, in the order of the tracks."""
@@ -61,7 +52,5 @@ def _clearness(crop: FaceCrop) -> tuple[bool, float]:
     luma = cv2.cvtColor(seen.astype(np.float32), cv2.COLOR_RGB2GRAY)
     across, down = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
     edges = float(np.sqrt(np.mean(across * across + down * down)))
-    if seen.dtype != np.uint8:
-        edges /= 257
     good = not crop.face.filled and crop.outcome == "super-resolved"
     return good, crop.face.box.width * edges

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy.testing  # noqa: F401  (NumPy 1's starts lscpu: now, not within the first test)
 import pytest
 from hypothesis import settings
 

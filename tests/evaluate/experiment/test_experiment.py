@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,12 +20,13 @@ from vsr.degrade.presets import JPEG, PRESETS
 from vsr.evaluate.experiment import experiment
 from vsr.evaluate.experiment.config import ExperimentConfig, degradation
 from vsr.evaluate.experiment.experiment import run_experiment
-from vsr.evaluate.experiment.render import find_trials, in_chunks, render
+from vsr.evaluate.experiment.render import find_trials, pending_frames, render_each
 from vsr.evaluate.experiment.results import Results
 from vsr.evaluate.experiment.truth import TruthSource
+from vsr.faces.working import WorkingConfig
 from vsr.models.interpolate import InterpolationUpscaler
 from vsr.models.registry import get_spec
-from vsr.models.upscale import Upscaler
+from vsr.models.upscale import UpscaleConfig, Upscaler, load_upscaler
 from vsr.run.recipe import Recipe, load_recipe
 
 PLAIN = ("fidelity", "stability")
@@ -107,8 +110,8 @@ def test_faces_are_found_once_and_in_the_reduced_picture(folder: Path, recipe: R
 def test_outside_its_faces_a_frame_is_plain(folder: Path, recipe: Recipe) -> None:
     cfg = ExperimentConfig()
     truths = TruthSource(folder, cfg, recipe.decode)
-    (chunk,) = in_chunks(find_trials(truths, recipe, whole=False), 1)
-    for trial, made in zip(chunk, render(chunk, _Seer(folder, recipe), recipe), strict=True):
+    trials = find_trials(truths, recipe, whole=False)
+    for trial, (made,) in render_each(trials, [_Seer(folder, recipe)], recipe, whole=False):
         changed = np.any(made.rgb != trial.truth.plain, axis=-1)
         window = trial.crops[0].window.scaled(2)
         assert changed[window.slices].mean() > 0.3
@@ -217,11 +220,34 @@ def test_no_more_frames_than_asked_for(folder: Path, recipe: Recipe) -> None:
     assert (whole.source["frames"], whole.notices) == (8, [])
 
 
-def test_chunks_are_as_short_as_large_pictures_ask_for() -> None:
-    class Big:
-        truth = type("T", (), {"rgb": np.broadcast_to(np.uint8(0), (2160, 3840, 3))})
+def test_few_large_pictures_wait_at_a_time() -> None:
+    def waiting(height: int, width: int) -> int:
+        rgb = np.broadcast_to(np.uint8(0), (height, width, 3))
+        trial = SimpleNamespace(truth=SimpleNamespace(rgb=rgb))
+        return pending_frames(trial, 4)  # type: ignore[arg-type]
 
-    assert [len(c) for c in in_chunks([Big()] * 5, 4)] == [1, 1, 1, 1, 1]  # type: ignore[list-item]
+    assert (waiting(2160, 3840), waiting(256, 256)) == (1, 8)
+
+
+def test_faces_of_an_enlarged_clip_are_made_at_their_working_scale(
+    folder: Path, recipe: Recipe
+) -> None:
+    """As `vsr run` makes them, by the networks of the model's family."""
+    upscaler = load_upscaler(UpscaleConfig(model="srresnet-x2", scale=2))
+    heavy = {"degrade": "heavy", "degradation": degradation("heavy", 2)}
+    auto = _run(folder, recipe, upscaler, **heavy)
+    crop = _run(folder, replace(recipe, working=WorkingConfig(scale="crop")), upscaler, **heavy)
+    for results in (auto, crop):
+        assert {r.outcome for r in results.faces if r.model == "srresnet-x2"} == {"super-resolved"}
+    one, two, base, same = (
+        r.find(model, "face", "psnr_y")
+        for model in ("srresnet-x2", "bicubic")
+        for r in (auto, crop)
+    )
+    assert one is not None
+    assert two is not None
+    assert one.mean != two.mean
+    assert base == same
 
 
 def test_face_pictures(tmp_path: Path, film: list[np.ndarray], recipe: Recipe) -> None:

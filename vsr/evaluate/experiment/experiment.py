@@ -20,7 +20,7 @@ from vsr.evaluate.experiment.interval import LEVEL, MIN_TRACKS, RESAMPLES, STRET
 from vsr.evaluate.experiment.judge import Judge
 from vsr.evaluate.experiment.likeness import IdentityJudge, PerceptualQueue
 from vsr.evaluate.experiment.measures import measured
-from vsr.evaluate.experiment.render import find_trials, in_chunks, render
+from vsr.evaluate.experiment.render import find_trials, render_each
 from vsr.evaluate.experiment.results import Results
 from vsr.evaluate.experiment.summary import describe_tracks, same_person, summarise
 from vsr.evaluate.experiment.truth import TruthSource
@@ -74,14 +74,13 @@ def run_experiment(
     )
     gallery = Gallery()
     done = faces = 0
-    for chunk in in_chunks(find_trials(truths, recipe, whole=cfg.faces), len(table)):
-        made = {name: render(chunk, upscaler, recipe) for name, upscaler in table.items()}
-        for index, trial in enumerate(chunk):
-            mine = {name: renderings[index] for name, renderings in made.items()}
-            judge.add(trial, mine)
-            gallery.add(trial, mine)
-            done, faces = done + 1, faces + len(trial.crops)
-            progress(Progress("evaluating", done, truths.expected_frames, faces))
+    trials = find_trials(truths, recipe, whole=cfg.faces)
+    for trial, made in render_each(trials, list(table.values()), recipe, whole=cfg.faces):
+        mine = dict(zip(table, made, strict=True))
+        judge.add(trial, mine)
+        gallery.add(trial, mine)
+        done, faces = done + 1, faces + len(trial.crops)
+        progress(Progress("evaluating", done, truths.expected_frames, faces))
     if not done:
         raise DataError(f"{source}: no frame to measure; {_why_none(truths)}")
     if not faces:

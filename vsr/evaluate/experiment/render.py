@@ -1,4 +1,4 @@
-"""The product's own path on LR frames: detect, track and crop once, then each model in turn."""
+"""The product's own path on LR frames: faces are found and cut out once, for all models."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from vsr.core.geometry import Box, Window
 from vsr.core.types import Face, FaceCrop, Frame, FrameCrops, YuvPicture
 from vsr.evaluate.experiment.truth import Truth
 from vsr.evaluate.named import BASELINE
+from vsr.faces.accept import accept
 from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
 from vsr.faces.fuse import fuse
 from vsr.faces.paste import paste, verify
 from vsr.faces.track import track
+from vsr.faces.working import find_working
+from vsr.models.networks import Networks
 from vsr.models.tiles import CONTEXT, TILE, upscale_picture
 from vsr.models.upscale import Upscaler, upscale
 from vsr.run.recipe import Recipe
+from vsr.run.stretch import by_segment
 
-_CHUNK_BYTES = 256 << 20
-_MAX_CHUNK = 8
+_PENDING_BYTES = 256 << 20
+_MOST_PENDING = 8
+"""frames, and bytes of their pictures, that may wait for a full batch of a model"""
 _WHOLE = (TILE + 2 * CONTEXT) ** 2
 """LR pixels up to which a crop goes to the network in one piece"""
 
@@ -81,26 +86,60 @@ def _whole_face(truth: Truth) -> Trial:
     return Trial(truth, (FaceCrop(face, Window(0, 0, width, height), truth.lr.rgb),))
 
 
-def in_chunks(trials: Iterable[Trial], models: int) -> Iterator[list[Trial]]:
-    """Trials in lists short enough that the pictures of every model fit into memory."""
+def render_each(
+    trials: Iterable[Trial], upscalers: Sequence[Upscaler], recipe: Recipe, *, whole: bool
+) -> Iterator[tuple[Trial, tuple[Rendering, ...]]]:
+    """Every trial with what each model makes of it, in the upscalers' order.
+
+    The models go side by side, so that few trials wait at a time, however long the source is.
+    whole: each picture is a face as a whole, and is enlarged as it is, at no working scale.
+    """
+    if whole:
+        recipe = replace(recipe, working=replace(recipe.working, scale="crop"))
     iterator = iter(trials)
-    for first in iterator:
-        size = first.truth.rgb.nbytes * (models + 4)
-        more = max(1, min(_MAX_CHUNK, _CHUNK_BYTES // size)) - 1
-        yield [first, *itertools.islice(iterator, more)]
+    first = next(iterator, None)
+    if first is None:
+        return
+    room = pending_frames(first, len(upscalers))
+    shown, *copies = itertools.tee(itertools.chain([first], iterator), len(upscalers) + 1)
+    made = [render(c, u, recipe, room) for c, u in zip(copies, upscalers, strict=True)]
+    for trial, *renderings in zip(shown, *made, strict=True):
+        yield trial, tuple(renderings)
 
 
-def render(trials: Sequence[Trial], upscaler: Upscaler, recipe: Recipe) -> list[Rendering]:
-    """Upscale, verify and paste: the product's own stages, on a copy of each canvas."""
-    scale = upscaler.scale
-    items = [FrameCrops(_own_canvas(t.frame), _shown(t.crops, upscaler)) for t in trials]
-    sharp = upscale(items, _Tiled(upscaler), recipe.upscale)
-    judged = list(verify(sharp, scale, recipe.paste))
-    frames = paste(judged, scale, recipe.paste)
-    return [
-        Rendering(_picture(trial.truth.plain, frame, item.crops, scale), item.crops)
-        for trial, frame, item in zip(trials, frames, judged, strict=True)
-    ]
+def pending_frames(trial: Trial, models: int) -> int:
+    """How many trials of that size may wait in each of so many models."""
+    return max(1, min(_MOST_PENDING, _PENDING_BYTES // (trial.truth.rgb.nbytes * (models + 4))))
+
+
+def render(
+    trials: Iterable[Trial], upscaler: Upscaler, recipe: Recipe, room: int = _MOST_PENDING
+) -> Iterator[Rendering]:
+    """The product's own stages from the working scale to the paste, on a copy of each canvas.
+
+    Args:
+        trials: in order.
+        upscaler: of any scale; networks of its working scales are loaded when one is needed.
+        recipe: its ``upscale`` table counts but for the model and the scale.
+        room: trials that may wait for a full batch.
+    """
+    scale, known = upscaler.scale, deque[Trial]()
+    cfg = replace(recipe.upscale, model="auto", scale=scale, max_pending_frames=room)
+    networks = Networks(upscaler, cfg)
+
+    def items() -> Iterator[FrameCrops]:
+        for trial in trials:
+            known.append(trial)
+            yield FrameCrops(_own_canvas(trial.frame), _shown(trial.crops, upscaler))
+
+    found = find_working(items(), scale, networks.scales, recipe.working)
+    sharp = upscale(found, _Tiled(upscaler), cfg, lambda at: _Tiled(networks.at(at)))
+    judged = verify(sharp, scale, recipe.paste)
+    settled = by_segment(judged, recipe.encode.part_frames, lambda part: accept(part, recipe.paste))
+    kept, pasted = itertools.tee(settled)
+    for item, frame in zip(kept, paste(pasted, scale, recipe.paste), strict=True):
+        plain = known.popleft().truth.plain
+        yield Rendering(_picture(plain, frame, item.crops, scale), item.crops)
 
 
 def _shown(crops: tuple[FaceCrop, ...], upscaler: Upscaler) -> tuple[FaceCrop, ...]:

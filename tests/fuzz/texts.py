@@ -10,6 +10,7 @@ summary; the exit code is 1 where a rule of `tests.fuzz.lab` was broken.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import sys
@@ -86,12 +87,16 @@ def each(
 
 
 def attack(
-    folder: Path, kind: str, count: int, seed: int, keep: Path | None = None
-) -> tuple[Tally, list[Verdict]]:
-    """Try ``count`` mutations of a kind; those that break a rule are written to ``keep``."""
+    folder: Path, kind: str, count: int, seed: int, keep: Path | None = None,
+    lab: Lab | None = None,
+) -> tuple[Tally, list[Verdict]]:  # fmt: skip
+    """Try ``count`` mutations of a kind; those that break a rule are written to ``keep``.
+
+    lab: one of this kind and folder that is open already, else one is opened for the attack.
+    """
     seeds = texts(folder, (kind,))[kind]
     tally, faults = Tally(), []
-    with Lab(kind, folder) as lab:
+    with Lab(kind, folder) if lab is None else contextlib.nullcontext(lab) as lab:
 
         def act(name: str, data: bytes) -> None:
             verdict = lab.judge(name, data)

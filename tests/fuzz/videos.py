@@ -10,6 +10,7 @@ Mutation number N of a seed is the same on every machine with the same ffmpeg.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import sys
@@ -35,12 +36,15 @@ def mutations(
 
 def attack(
     seeds: Path, numbers: range, seed: int, names: tuple[str, ...] = tuple(CLIPS),
-    keep: Path | None = None,
+    keep: Path | None = None, lab: Lab | None = None,
 ) -> Tally:  # fmt: skip
-    """Try the mutations of these numbers; those that break a rule are written to ``keep``."""
+    """Try the mutations of these numbers; those that break a rule are written to ``keep``.
+
+    lab: one for videos that is open already, else one is opened for the attack.
+    """
     tally = Tally()
     made = clips(seeds / "clips", names)
-    with Lab("video", seeds) as lab:
+    with Lab("video", seeds) if lab is None else contextlib.nullcontext(lab) as lab:
         for number, name, data in mutations(made, seed, numbers):
             verdict = lab.judge(name, data)
             label = f"{seed}-{number}-{name}"

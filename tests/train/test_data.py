@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 
 from vsr.core.errors import DataError, UsageError
-from vsr.degrade.image import reduce_image
+from vsr.degrade.image import enlarge_image, reduce_image
+from vsr.evaluate.metrics import psnr_y
 from vsr.train.data import FileSource, MemorySource, open_source
 from vsr.train.faces import load_folder
+from vsr.train.prepare.clipconfig import ClipConfig
+from vsr.train.prepare.clips import prepare_clips
 from vsr.train.shown import reduced_side, side_range
+from vsr.train.validate import open_validation
 
 
 def array(x: object) -> np.ndarray:
@@ -211,3 +215,16 @@ def test_clips_on_the_device_are_the_same_patches(tiny, clips: Path) -> None:
             levels = np.rint((array(made) + 1) * 127.5)
             np.testing.assert_array_equal(levels, expected)
     assert "degraded by lens, motion, noise and real video encoders" in device.shown.words
+
+
+def test_validation_faces_are_cut_to_what_an_hourglass_can_halve(tiny, dataset, tmp_path) -> None:
+    out = tmp_path / "clips"
+    kinds = {"hr": 44, "frames": 3, "group": 4, "scales": (2,), "val": 0.4, "test": 0.0}
+    prepare_clips(dataset / "train" / "hr", out, ClipConfig(**kinds))
+    recipe = tiny(generator={"context": [8, 8]}, data={"fixed_px": 46})
+    for path, side in ((dataset, 20), (out, 20)):  # LR sides of 23 and 22
+        faces = open_validation(recipe, path)
+        assert faces is not None
+        assert faces.clean.shape[1:] == faces.degraded.shape[1:] == (side, side, 3)
+        assert faces.hr.shape[1:] == (2 * side, 2 * side, 3)
+        assert psnr_y(enlarge_image(faces.degraded[0], 2), faces.hr[0]) > 15

@@ -71,6 +71,13 @@ def test_a_discriminator_of_another_size_is_refused() -> None:
     assert isinstance(load_train_recipe("train-pixel", [("generator", "scale", 4)]), TrainRecipe)
 
 
+def test_patches_that_an_hourglass_cannot_halve_are_refused() -> None:
+    levels = ("generator", "context", [8, 8, 8])
+    with pytest.raises(UsageError, match=r"data.patch_px: got 20, expected a multiple of 8, .*"):
+        load_train_recipe("train-pixel", [levels, ("data", "patch_px", 20)])
+    assert load_train_recipe("train-pixel", [levels, ("data", "patch_px", 24)])
+
+
 def test_other_kinds_are_refused() -> None:
     with pytest.raises(UsageError, match="kind is 'restore', wanted 'train'"):
         load_train_recipe("restore")

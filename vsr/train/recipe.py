@@ -185,6 +185,12 @@ class TrainRecipe:
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
+        patch, multiple = self.data.patch_px, self.generator.multiple_of
+        if patch % multiple:
+            raise ValueError(
+                f"data.patch_px: got {patch}, expected a multiple of {multiple}, which the "
+                "generator's hourglass (context) and unshuffle can halve; correct one of them"
+            )
         judged, made = self.discriminator.side, self.data.patch_px * self.generator.scale
         if self.loss.adversarial > 0 and judged != made:
             raise ValueError(

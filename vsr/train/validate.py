@@ -57,7 +57,8 @@ def open_validation(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
     if recipe.data.validation == 0 or not prepared.names["val"]:
         return None
     faces = prepared.load_hr("val", recipe.data.validation)
-    side = min(recipe.data.fixed_px, prepared.hr_size) // scale * scale
+    step = scale * recipe.generator.multiple_of
+    side = min(recipe.data.fixed_px, prepared.hr_size) // step * step
     hr = np.stack([resize_image(face, side, side, "area") for face in faces])
     return make_validation(hr, scale, recipe.data.validation_reduction)
 
@@ -71,8 +72,11 @@ def _of_clips(recipe: TrainRecipe, dataset: Path) -> ValidationSet | None:
         return None
     middle = int(clips.card["frames"]) // 2
     per = max(1, -(-limit // len(shards)))
-    hr = np.concatenate([s.hr[:per, middle] for s in shards])[:limit]
-    degraded = np.concatenate([s.lr[:per, 0, middle] for s in shards])[:limit]
+    multiple = recipe.generator.multiple_of
+    side = shards[0].lr.shape[-2] // multiple * multiple  # what an hourglass can halve
+    wide = slice(0, side * scale)
+    hr = np.concatenate([s.hr[:per, middle, wide, wide] for s in shards])[:limit]
+    degraded = np.concatenate([s.lr[:per, 0, middle, :side, :side] for s in shards])[:limit]
     reduction, rng = recipe.data.validation_reduction, np.random.default_rng(0)
     clean = np.stack([degrade_image(h, scale, Degradation(reduction=reduction), rng) for h in hr])
     return _with_bicubic(hr, clean, degraded)

@@ -135,14 +135,14 @@ def _model(folder: Path) -> Path:
         from vsr.models.backend import start_backend
 
         start_backend()
-        from vsr.models.generator import GeneratorConfig, build_generator
+        from vsr.models.architectures.srresnet import SRResNetConfig, build_srresnet
         from vsr.models.spec import ModelSpec, Training, write_spec
         from vsr.models.weights import file_sha256, save_weights
 
         room.mkdir(exist_ok=True)
-        config = GeneratorConfig(filters=4, blocks=1, head_kernel=3, upsampling="direct")
+        config = SRResNetConfig(filters=4, blocks=1, head_kernel=3, upsampling="direct")
         weights = room / "tiny-x2.weights.h5"
-        network = build_generator(config)
+        network = build_srresnet(config)
         save_weights(network, weights)
         spec = ModelSpec(
             name="tiny-x2",

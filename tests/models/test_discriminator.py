@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from vsr.models.architectures.srresnet import SRResNetConfig, build_srresnet
 from vsr.models.discriminator import DiscriminatorConfig, build_discriminator
-from vsr.models.generator import GeneratorConfig, build_generator
 
 
 def test_the_seeds_pair_has_about_14_million_parameters() -> None:
-    pair = (build_generator(GeneratorConfig()), build_discriminator(DiscriminatorConfig()))
+    pair = (build_srresnet(SRResNetConfig()), build_discriminator(DiscriminatorConfig()))
     assert sum(m.count_params() for m in pair) == 1_407_107 + 13_083_457
 
 

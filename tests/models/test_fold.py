@@ -15,9 +15,8 @@ start_backend()
 import keras  # noqa: E402
 
 from vsr.models.export import add_model, write_export  # noqa: E402
-from vsr.models.fold import fold_generator  # noqa: E402
 from vsr.models.network import GeneratorUpscaler, load_network  # noqa: E402
-from vsr.models.registry import build, load_generator  # noqa: E402
+from vsr.models.registry import build, fold, load_generator  # noqa: E402
 
 SEED_LIKE = {"filters": 8, "blocks": 2, "head_kernel": 5, "normalisation": "batch"}
 """The paper's shape, small: PReLU, tanh, one convolution and shuffle per doubling."""
@@ -51,7 +50,7 @@ def pictures(model: keras.Model, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [SEED_LIKE, BRANCHED, SCALED])
 def test_the_folded_generator_draws_the_same(values: dict[str, Any], shape: dict[str, Any]) -> None:
     model, spec = trained(values, shape)
-    folded = fold_generator(model, spec)
+    folded = fold(model, spec)
     kinds = [type(layer).__name__ for layer in folded.layers]
     assert "BatchNormalization" not in kinds
     assert "Rescaling" not in kinds
@@ -74,8 +73,7 @@ def test_in_bfloat16_folding_costs_no_exactness(values: dict[str, Any]) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (2, 24, 24, 3)).astype(np.float32)
     exact = pictures(model, x)
     plain, folded = (
-        np.abs(pictures(m, x) - exact).mean()
-        for m in (half, fold_generator(half, spec, "bfloat16"))
+        np.abs(pictures(m, x) - exact).mean() for m in (half, fold(half, spec, "bfloat16"))
     )
     assert folded < 1.1 * plain
 
@@ -83,7 +81,7 @@ def test_in_bfloat16_folding_costs_no_exactness(values: dict[str, Any]) -> None:
 def test_nothing_to_fold_is_left_alone(values: dict[str, Any]) -> None:
     spec = spec_from_dict(values, "test")
     model = build(spec)
-    assert fold_generator(model, spec) is model
+    assert fold(model, spec) is model
 
 
 def test_a_loaded_network_is_folded(values: dict[str, Any], tmp_path: Path) -> None:

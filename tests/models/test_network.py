@@ -19,7 +19,7 @@ start_backend()
 import keras  # noqa: E402
 
 from vsr.models import network  # noqa: E402
-from vsr.models.generator import BRANCH_ENDS  # noqa: E402
+from vsr.models.architectures.srresnet import BRANCH_ENDS  # noqa: E402
 from vsr.models.network import GeneratorUpscaler, choose_precision, load_network  # noqa: E402
 from vsr.models.registry import build  # noqa: E402
 

@@ -16,7 +16,7 @@ from vsr.models.tiles import upscale_picture
 from vsr.models.upscale import UpscaleConfig, Upscaler, load_upscaler
 
 start_backend()
-from vsr.models.generator import BRANCH_ENDS  # noqa: E402
+from vsr.models.architectures.srresnet import BRANCH_ENDS  # noqa: E402
 from vsr.models.network import GeneratorUpscaler  # noqa: E402
 from vsr.models.registry import build  # noqa: E402
 

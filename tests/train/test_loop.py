@@ -19,7 +19,7 @@ import vsr.train.loop as loop_module
 from vsr.core.config import to_toml
 from vsr.core.errors import DataError, OutputError, UsageError
 from vsr.core.progress import Progress
-from vsr.models.generator import GeneratorConfig, build_generator
+from vsr.models.architectures.srresnet import SRResNetConfig, build_srresnet
 from vsr.train.loop import CHECKPOINT, rate_at, train
 from vsr.train.recipe import OptimiserConfig
 from vsr.train.validate import make_validation
@@ -67,7 +67,7 @@ def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> No
     spec = json.loads((run / "export" / "srresnet-x2.json").read_text())
     assert spec["training"]["data"].startswith("12 training pictures of faces")
     assert spec["training"]["hardware"].endswith("float32, tensorflow")
-    model = build_generator(GeneratorConfig.from_dict(spec["generator"]))
+    model = build_srresnet(SRResNetConfig.from_dict(spec["generator"]))
     model.load_weights(run / "export" / "srresnet-x2.weights.h5")
     averages = {k: v for k, v in arrays(run).items() if k.startswith("average/")}
     for variable in model.trainable_variables:
@@ -292,7 +292,7 @@ def test_what_cannot_be_blended_is_told_before_the_training(tiny, dataset, tmp_p
 
 def _exported(spec: Path) -> dict[str, np.ndarray]:
     values = json.loads(spec.read_text())
-    model = build_generator(GeneratorConfig.from_dict(values["generator"]))
+    model = build_srresnet(SRResNetConfig.from_dict(values["generator"]))
     model.load_weights(spec.with_name(f"{spec.stem}.weights.h5"))
     return {v.path: np.asarray(v) for v in model.trainable_variables}
 

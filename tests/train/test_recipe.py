@@ -6,8 +6,8 @@ import pytest
 
 from vsr.core.config import describe, find_recipe
 from vsr.core.errors import UsageError
+from vsr.models.architectures.srresnet import SRResNetConfig, build_srresnet
 from vsr.models.discriminator import build_discriminator
-from vsr.models.generator import GeneratorConfig, build_generator
 from vsr.train.recipe import TrainRecipe, load_train_recipe, train_recipe_from_dict
 
 RECIPES = ("train-pixel", "train-fast", "train-gan", "train-seed")
@@ -35,9 +35,9 @@ def test_the_fast_recipe_has_a_fifth_of_the_arithmetic_at_most() -> None:
 
 def test_the_seed_is_the_papers_pair_over_500_epochs_of_800_faces() -> None:
     recipe = load_train_recipe("train-seed")
-    assert recipe.generator == GeneratorConfig()
+    assert recipe.generator == SRResNetConfig()
     assert recipe.loop.steps == 500 * 800 // recipe.data.batch
-    pair = (build_generator(recipe.generator), build_discriminator(recipe.discriminator))
+    pair = (build_srresnet(recipe.generator), build_discriminator(recipe.discriminator))
     assert sum(m.count_params() for m in pair) == pytest.approx(14.5e6, rel=0.01)
 
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from vsr.models.spec import ModelSpec
-
-_FAMILIES = {
-    "srresnet": "trained with a pixel loss: the most faithful to the input",
-    "srgan": "trained with content and adversarial losses: the most natural to the eye",
-    "interpolation": "no weights",
-}
+from vsr.models.spec import FAMILIES, ModelSpec
 
 
 def render_card(spec: ModelSpec, comparison: str = "") -> str:
@@ -23,7 +17,7 @@ def render_card(spec: ModelSpec, comparison: str = "") -> str:
     lines = [
         f"# {spec.name}",
         "",
-        f"Face super-resolution x{spec.scale}, {_FAMILIES[spec.family]}.",
+        f"Face super-resolution x{spec.scale}, {FAMILIES[spec.family]}.",
         "",
         f"**Terms**: {spec.terms or 'none beyond the licence'}. Licence: {spec.licence}.",
         "",
@@ -35,7 +29,7 @@ def render_card(spec: ModelSpec, comparison: str = "") -> str:
         *(["| passes | two: the picture and its mirror image, averaged |"] if spec.mirror else []),
         f"| bfloat16 | {_error(spec.bfloat16_error)} |",
         f"| weights | `{spec.weights_file}`, SHA-256 `{spec.weights_sha256}` |",
-        f"| generator | {', '.join(f'{k} {v}' for k, v in spec.generator.items())} |",
+        f"| {spec.architecture} | {', '.join(f'{k} {v}' for k, v in spec.generator.items())} |",
     ]
     if spec.training is not None:
         training = spec.training

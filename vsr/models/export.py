@@ -19,7 +19,7 @@ from vsr.core.errors import ModelError
 from vsr.core.hashing import file_sha256
 from vsr.core.jsontext import parse_json
 from vsr.models.card import render_card
-from vsr.models.registry import INTERPOLATIONS, STORE, build, user_folder
+from vsr.models.registry import INTERPOLATIONS, STORE, build, fold, user_folder
 from vsr.models.spec import FORMAT, ModelSpec, spec_from_dict, write_spec
 from vsr.models.weights import check_plain, load_weights, save_weights
 
@@ -36,8 +36,9 @@ def write_export(folder: Path, model: keras.Model, fields: Mapping[str, Any]) ->
     Args:
         folder: must exist; an older export of the same name in it is replaced.
         model: the generator with the weights to ship.
-        fields: of `ModelSpec` (name, family, scale, generator, training, figures, licence, terms,
-            face_width_px, …), plain JSON values; what `add_model` fills in may be left out.
+        fields: of `ModelSpec` (name, family, scale, architecture, generator, training, figures,
+            licence, terms, face_width_px, …), plain JSON values; what `add_model` fills in may be
+            left out.
 
     Raises:
         ModelError: a field is wrong, or a weight not finite; nothing is written then.
@@ -112,13 +113,11 @@ def bfloat16_error(model: keras.Model, spec: ModelSpec) -> float:
     Returns:
         99.9th percentile of the absolute difference over `probe_pictures`, 8-bit grey levels.
     """
-    from vsr.models.fold import fold_generator
-
     low, high = spec.value_range
     batch = (probe_pictures() / 255 * (high - low) + low).astype(np.float32)
     half = build(spec, "bfloat16")
     half.set_weights(model.get_weights())
-    half = fold_generator(half, spec, "bfloat16")  # as it runs
+    half = fold(half, spec, "bfloat16")  # as it runs
     exact, rounded = (np.clip(np.asarray(m(batch)), low, high) for m in (model, half))
     return float(np.percentile(np.abs(exact - rounded), 99.9) * 255 / (high - low))
 
@@ -182,7 +181,7 @@ def _draft(values: Any, source: str) -> ModelSpec:
         weights = f"{values.get('name')}.weights.h5"
         values |= {"weights_file": weights, "weights_sha256": "0" * 64}
         if values.get("family") == "interpolation":
-            raise ModelError(f"{source}: family: got 'interpolation', wanted 'srresnet' or 'srgan'")
+            raise ModelError(f"{source}: family: got 'interpolation', wanted one with weights")
     return spec_from_dict(values, source)
 
 

@@ -13,11 +13,8 @@ import numpy as np
 from keras import ops
 
 from vsr.core.errors import ModelError
-from vsr.models.backend import filtered_stderr
-from vsr.models.flops import count_flops
-from vsr.models.fold import fold_generator
-from vsr.models.generator import GeneratorConfig
-from vsr.models.registry import Dtype, get_spec, load_generator
+from vsr.models import runtime
+from vsr.models.registry import Dtype, architecture_of, fold, get_spec, load_generator
 from vsr.models.spec import ModelSpec
 
 MAX_BFLOAT16_ERROR = 1.0
@@ -51,7 +48,7 @@ def load_network(
         choose_precision(spec, on_gpu=place.startswith("gpu")) if precision == "auto" else precision
     )
     with keras.device(place):
-        model = fold_generator(load_generator(name_or_path, dtype), spec, dtype)
+        model = fold(load_generator(name_or_path, dtype), spec, dtype)
     return GeneratorUpscaler(model, spec, device=place, precision=dtype)
 
 
@@ -62,30 +59,8 @@ def choose_precision(spec: ModelSpec, *, on_gpu: bool) -> Dtype:
     """
     error = spec.bfloat16_error
     good = error is not None and error < MAX_BFLOAT16_ERROR
-    has_it = gpu_has_bfloat16() if on_gpu else cpu_has_bfloat16()
+    has_it = runtime.current().gpu_has_bfloat16() if on_gpu else cpu_has_bfloat16()
     return "bfloat16" if good and has_it else "float32"
-
-
-@functools.cache
-def gpu_has_bfloat16() -> bool:
-    """Whether the first GPU that the backend sees multiplies bfloat16 in its matrix units."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        found = tf.config.list_physical_devices("GPU")
-        details = tf.config.experimental.get_device_details(found[0]) if found else {}
-        major = details.get("compute_capability", (0, 0))[0]
-    elif backend == "jax":
-        import jax  # pyright: ignore[reportMissingImports]
-
-        capability = getattr(jax.devices()[0], "compute_capability", "0.0")  # only CUDA has one
-        major = int(str(capability).split(".")[0])
-    else:
-        import torch  # pyright: ignore[reportMissingImports]
-
-        major = torch.cuda.get_device_capability()[0] if torch.cuda.is_available() else 0
-    return major >= 8
 
 
 @functools.cache
@@ -127,8 +102,9 @@ class GeneratorUpscaler:
         """how often the network was traced or compiled"""
         self._spec = spec
         self._on_gpu = device.startswith("gpu")
-        self._fixed_batches = keras.backend.backend() == "jax" or self._on_gpu
-        self._forward = _compile(self._network(model), model)
+        backend = runtime.current()
+        self._fixed_batches = backend.FIXED_BATCHES or self._on_gpu
+        self._forward = backend.compile_network(self._network(model), model)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """``(B, h, w, 3)`` uint8 or uint16 to ``(B, s*h, s*w, 3)`` of the same dtype.
@@ -147,16 +123,16 @@ class GeneratorUpscaler:
     def flops(self, count: int, height: int, width: int) -> float:
         """Floating point operations of one call on ``count`` pictures, by the network's graph.
 
-        See `vsr.models.flops.count_flops`. Traces the network again; meant for measurements.
+        See `vsr.models.runtime.Runtime`. Traces the network again; meant for measurements.
         """
         shape = count, self._side(height), self._side(width), 3
         with keras.device(self.device):
-            return count_flops(self._forward, shape)
+            return runtime.current().count_flops(self._forward, shape)
 
     @property
     def reach(self) -> int:
         """LR pixels around one on which its result depends at most."""
-        return GeneratorConfig.from_dict(dict(self._spec.generator)).reach
+        return architecture_of(self._spec)[1].reach
 
     def _side(self, side: int) -> int:
         multiple = self._spec.multiple_of
@@ -244,7 +220,7 @@ class GeneratorUpscaler:
             ) from error
         raise error
 
-    def _network(self, model: keras.Model) -> Callable[..., Any]:
+    def _network(self, model: keras.Model) -> runtime.Network:
         low, high = self._spec.value_range
 
         def network(call: Callable[[Any], Any], pixels: Any, peak: Any) -> Any:
@@ -259,55 +235,6 @@ class GeneratorUpscaler:
             return ops.cast(ops.round(ops.clip(levels, 0.0, peak)), pixels.dtype)
 
         return network
-
-
-def _compile(network: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
-    """``(pixels (B, H, W, 3), float32 peak) -> pixels`` of the same dtype, on any backend."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        run = functools.partial(network, lambda x: model(x, training=False))
-        return _TensorFlowCall(tf, run)
-    if backend == "jax":
-        import jax  # pyright: ignore[reportMissingImports]
-
-        fixed = [v.value for v in model.non_trainable_variables]
-        free = [v.value for v in model.trainable_variables]
-
-        def pure(weights: Any, x: Any, peak: Any) -> Any:
-            return network(lambda z: model.stateless_call(*weights, z)[0], x, peak)
-
-        return functools.partial(jax.jit(pure), (free, fixed))
-    return functools.partial(_without_gradients, network, model)
-
-
-class _TensorFlowCall:
-    """One graph for each kind of pixels, whatever their number."""
-
-    def __init__(self, tf: Any, run: Callable[..., Any]) -> None:
-        self.python_function = run
-        self._tf, self._graphs = tf, dict[str, Any]()
-
-    def __call__(self, pixels: np.ndarray, peak: np.float32) -> Any:
-        kind = pixels.dtype.name
-        if kind not in self._graphs:
-            spec = (
-                self._tf.TensorSpec((None, None, None, 3), kind),
-                self._tf.TensorSpec((), "float32"),
-            )
-            self._graphs[kind] = self._tf.function(
-                self.python_function, input_signature=spec, autograph=False
-            )
-        return self._graphs[kind](pixels, peak)
-
-
-def _without_gradients(network: Callable[..., Any], model: keras.Model, *args: Any) -> Any:
-    import torch  # pyright: ignore[reportMissingImports]
-
-    with torch.inference_mode():
-        pixels, peak = (ops.convert_to_tensor(a) for a in args)
-        return network(lambda x: model(x, training=False), pixels, peak)
 
 
 def _pad_to(batch: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -342,16 +269,4 @@ def _device(wanted: str) -> str:
 
 def has_gpu() -> bool:
     """Whether the backend sees a GPU."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with filtered_stderr():
-            return bool(tf.config.list_physical_devices("GPU"))
-    if backend == "jax":
-        import jax  # pyright: ignore[reportMissingImports]
-
-        return any(d.platform != "cpu" for d in jax.devices())
-    import torch  # pyright: ignore[reportMissingImports]
-
-    return bool(torch.cuda.is_available())
+    return runtime.current().accelerators() > 0

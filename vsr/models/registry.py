@@ -7,8 +7,9 @@ Nothing here imports Keras until a generator is loaded.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,8 @@ from vsr.models.weights import check_plain, check_sha256, load_weights
 
 if TYPE_CHECKING:
     import keras
+
+    from vsr.models.architecture import Architecture, ArchitectureConfig
 
 Dtype = Literal["float32", "bfloat16"]
 
@@ -141,24 +144,57 @@ def build(spec: ModelSpec, dtype: Dtype = "float32") -> keras.Model:
     Raises:
         ModelError: its ``generator`` table does not make a generator.
     """
-    start_backend()
-    import keras
-
-    from vsr.models.generator import GeneratorConfig, build_generator
-
-    try:
-        config = GeneratorConfig.from_dict(dict(spec.generator))
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"model '{spec.name}': {error}") from None
+    architecture, config = architecture_of(spec)
     if spec.multiple_of % config.multiple_of:
         raise ModelError(
             f"model '{spec.name}': multiple_of is {spec.multiple_of}, its generator wants a "
             f"multiple of {config.multiple_of}; write the spec with 'vsr models add'"
         )
+    with _dtype(dtype):
+        return architecture.build(config)
+
+
+def fold(model: keras.Model, spec: ModelSpec, dtype: Dtype = "float32") -> keras.Model:
+    """The same function with fewer steps: for running, not for training on.
+
+    Args:
+        model: the spec's network with its weights, as `load_generator` gives it.
+        dtype: what the result computes in.
+
+    Returns:
+        ``model`` itself where there is nothing to fold; else a new one whose float32 result
+        differs by rounding only.
+    """
+    architecture, config = architecture_of(spec)
+    with _dtype(dtype):
+        return architecture.fold(model, config, architecture.build)
+
+
+def architecture_of(spec: ModelSpec) -> tuple[Architecture, ArchitectureConfig]:
+    """What a spec's network is, and its shape; imports Keras.
+
+    Raises:
+        ModelError: no such architecture, or a ``generator`` table that is none of it.
+    """
+    start_backend()
+    from vsr.models.architectures import load_architecture
+
+    try:
+        architecture = load_architecture(spec.architecture)
+        return architecture, architecture.config.from_dict(dict(spec.generator))
+    except ModelError as error:
+        raise ModelError(f"model '{spec.name}': {error}") from None
+
+
+@contextlib.contextmanager
+def _dtype(dtype: Dtype) -> Iterator[None]:
+    """What the layers that are built within compute in."""
+    import keras
+
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
     try:
-        return build_generator(config)
+        yield
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -168,7 +204,7 @@ def default_model(scale: int, family: str | None = None) -> str:
 
     Args:
         scale: of the output: 1, 2, 4 or 8. At 1 it is the model for 2.
-        family: "srgan", "srresnet" or "interpolation"; None prefers them in this order.
+        family: one of `vsr.models.spec.FAMILIES`; None: "srgan", else "srresnet".
 
     Returns:
         ``srgan-xS`` where it is shipped, else ``srresnet-xS``, else ``bicubic``.

@@ -16,15 +16,22 @@ from typing import Any, Literal, get_args
 from vsr.core.config import near
 from vsr.core.errors import ModelError
 from vsr.core.jsontext import parse_json
+from vsr.models.architecture import SCALES
 
-Family = Literal["srresnet", "srgan", "interpolation"]
+Family = Literal["srresnet", "srgan", "vdsr", "interpolation"]
 
-SCALES = (2, 4, 8)
-"""by which a network enlarges"""
+FAMILIES: dict[Family, str] = {
+    "srresnet": "trained with a pixel loss: the most faithful to the input",
+    "srgan": "trained with content and adversarial losses: the most natural to the eye",
+    "vdsr": "trained with a pixel loss on the enlarged picture: the baseline of 2016",
+    "interpolation": "no weights",
+}
+"""what each family is, in words"""
+
 OUTPUT_SCALES = (1, *SCALES)
 """by which a video's picture grows; at 1 faces are reduced first, then brought back"""
-FORMAT = 1
-"""Version of the file format; a reader refuses a newer one."""
+FORMAT = 2
+"""Version of the file format; a reader refuses a newer one. 1 knew one architecture only."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -62,11 +69,13 @@ class ModelSpec:
     name: str
     """lower case, as given to ``--model``"""
     family: Family
-    """"srresnet": pixel loss (faithful); "srgan": adversarial (natural); "interpolation" """
+    """how it was trained: see `FAMILIES`"""
     scale: int | None
     """2, 4 or 8; None: any of them (interpolation)"""
+    architecture: str = "srresnet"
+    """the network's module in `vsr.models.architectures`"""
     generator: Mapping[str, Any] = field(default_factory=dict)
-    """the fields of `GeneratorConfig`; empty for interpolation"""
+    """the fields of the architecture's config; empty for interpolation"""
     value_range: tuple[float, float] = (-1.0, 1.0)
     """of the network's input and output: black and white"""
     min_side: int = 8
@@ -112,7 +121,9 @@ class ModelSpec:
         _check("mirror", self.mirror, isinstance(self.mirror, bool), "true or false")
         error = self.bfloat16_error
         _check("bfloat16_error", error, error is None or _number(error), "grey levels or null")
-        for name in ("weights_file", "weights_sha256", "licence", "terms", "vsr_version"):
+        for name in (
+            "architecture", "weights_file", "weights_sha256", "licence", "terms", "vsr_version",
+        ):  # fmt: skip
             _check(name, getattr(self, name), isinstance(getattr(self, name), str), "text")
         _check("figures", self.figures, _is_figures(self.figures), "a table of numbers")
         if self.family == "interpolation":
@@ -151,8 +162,8 @@ def spec_from_dict(values: Any, source: str) -> ModelSpec:
         raise ModelError(f"{source}: got a {type(values).__name__}, wanted a JSON object; "
                          "write the spec with 'vsr models add'")  # fmt: skip
     version = values.get("format")
-    if version != FORMAT:
-        raise ModelError(f"{source}: format is {version!r}, wanted {FORMAT}; "
+    if version not in range(1, FORMAT + 1):
+        raise ModelError(f"{source}: format is {version!r}, wanted 1 to {FORMAT}; "
                          "use the vsr version that wrote the file, or write it again")  # fmt: skip
     values = {key: value for key, value in values.items() if key != "format"}
     try:

@@ -12,7 +12,8 @@ import numpy as np
 
 from vsr.core.errors import DataError
 from vsr.degrade.layers import shifted
-from vsr.train.backend import compile_step, place
+from vsr.models.runtime import current
+from vsr.train.backend import place
 from vsr.train.prepare.clipset import ClipSet, Shard, open_clipset
 from vsr.train.recipe import DataConfig
 from vsr.train.shown import Shown
@@ -73,7 +74,7 @@ class DeviceClipSource(ClipSource):
         self._first = np.cumsum([0, *map(len, self._shards)])
         self._hr = ops.convert_to_tensor(np.concatenate(hr))
         self._lr = ops.convert_to_tensor(np.concatenate(lr))
-        self._make = compile_step(self._patches, [])
+        self._make = current().compile_step(self._patches, [])
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         """See `vsr.train.data.BatchSource`."""

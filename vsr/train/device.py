@@ -11,7 +11,8 @@ import numpy as np
 from vsr.core.errors import DataError
 from vsr.degrade.layers import Degrade
 from vsr.degrade.recipe import DegradeConfig
-from vsr.train.backend import compile_step, place
+from vsr.models.runtime import current
+from vsr.train.backend import place
 from vsr.train.faces import FaceSet
 from vsr.train.recipe import DataConfig
 from vsr.train.shown import reduced_side, shown_of_sets
@@ -42,7 +43,7 @@ class DeviceSource:
         self._pixels = [ops.convert_to_tensor(s.pixels) for s in sets]
         self._side = data.patch_px * scale
         self._degrade = Degrade(scale, degrade, seed)
-        self._make = compile_step(self._patches, [self._degrade.generator.state])
+        self._make = current().compile_step(self._patches, [self._degrade.generator.state])
 
     def batches(self, start: int) -> Iterator[tuple[Any, Any]]:
         step = start

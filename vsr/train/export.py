@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 
 from vsr.models.export import write_export
-from vsr.models.generator import build_generator
 from vsr.train.backend import hardware
 from vsr.train.origin import Origins
 from vsr.train.phases import PixelPhase
@@ -41,7 +40,7 @@ def export_run(
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        model = build_generator(recipe.generator)
+        model = phase.architecture.build(recipe.generator)
     finally:
         keras.config.set_dtype_policy(policy)
     averages = {v.path: a for v, a in zip(phase.variables, phase.average, strict=True)}
@@ -58,6 +57,7 @@ def export_run(
             "family": recipe.family,
             "scale": scale,
             "multiple_of": recipe.generator.multiple_of,
+            "architecture": recipe.generator.architecture,
             "generator": recipe.generator.to_dict(),
             "training": {
                 "command": command or f"vsr train DATASET -o RUN --pipeline {recipe.name}",

@@ -10,10 +10,10 @@ from typing import Any
 
 import keras
 
+from vsr.models.architectures import load_architecture
 from vsr.models.discriminator import build_discriminator
 from vsr.models.features import build_features
-from vsr.models.generator import build_generator
-from vsr.train.backend import compile_step, value_and_grad
+from vsr.models.runtime import current
 from vsr.train.losses import content_loss, discriminator_loss, generator_loss, pixel_loss
 from vsr.train.optimiser import ConvMuon
 from vsr.train.recipe import OptimiserConfig, TrainRecipe
@@ -26,7 +26,8 @@ class PixelPhase:
 
     def __init__(self, recipe: TrainRecipe) -> None:
         self.recipe = recipe
-        self.generator = build_generator(recipe.generator)
+        self.architecture = load_architecture(recipe.generator.architecture)
+        self.generator = self.architecture.build(recipe.generator)
         self.variables = self.generator.trainable_variables
         self.optimiser = _optimiser(recipe.optimiser, recipe.optimiser.rate, self.variables)
         # through numpy: Keras would share a backend variable that it is given as initial value
@@ -39,7 +40,7 @@ class PixelPhase:
         if recipe.loss.content > 0:
             self.features = build_features(recipe.loss.features, recipe.loss.content_layers)
         self._compiled = self._compile()
-        self._predict = compile_step(
+        self._predict = current().compile_step(
             lambda lr: {"sr": self.generator(lr, training=False)}, self.generator.weights
         )
 
@@ -73,7 +74,7 @@ class PixelPhase:
         return self._predict(lr)["sr"]
 
     def _compile(self) -> Any:
-        return compile_step(self._update, self._step_state())
+        return current().compile_step(self._update, self._step_state())
 
     def _step_state(self) -> list[Any]:
         fixed = self.features.weights if self.features is not None else []
@@ -84,7 +85,7 @@ class PixelPhase:
             total, parts, _ = self._losses(self.generator(lr, training=True), hr)
             return total, parts
 
-        parts, grads = value_and_grad(loss, self.variables, self._step_state())
+        parts, grads = current().value_and_grad(loss, self.variables, self._step_state())
         self._apply(grads)
         return parts
 
@@ -140,7 +141,7 @@ class GanPhase(PixelPhase):
             total = total + self.recipe.loss.adversarial * parts["adversarial"]
             return total, ({**parts, "loss": total}, sr)
 
-        (parts, sr), grads = value_and_grad(fool, self.variables, state)
+        (parts, sr), grads = current().value_and_grad(fool, self.variables, state)
         sr = ops.stop_gradient(sr)
 
         def judge() -> tuple[Any, dict[str, Any]]:
@@ -153,7 +154,7 @@ class GanPhase(PixelPhase):
             }
             return verdicts["discriminator"], verdicts
 
-        verdicts, critic_grads = value_and_grad(judge, self.critic_variables, state)
+        verdicts, critic_grads = current().value_and_grad(judge, self.critic_variables, state)
         self._apply(grads)
         self.critic_optimiser.apply(critic_grads, self.critic_variables)
         return {**parts, **verdicts}

@@ -6,14 +6,19 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from vsr.core.config import build, find_recipe, near, read_toml, to_table
-from vsr.core.errors import UsageError
+from vsr.core.errors import ModelError, UsageError
 from vsr.degrade.kernels import Reduction
 from vsr.degrade.recipe import DegradeConfig
+from vsr.models.architecture import ArchitectureConfig
+from vsr.models.architectures import load_architecture
+from vsr.models.architectures.srresnet import SRResNetConfig
 from vsr.models.discriminator import DiscriminatorConfig
-from vsr.models.generator import GeneratorConfig
+
+TrainedFamily = Literal["srresnet", "srgan", "vdsr"]
+"""what can be trained: see `vsr.models.spec.FAMILIES`"""
 
 
 def _check(name: str, got: object, good: bool, wanted: str) -> None:
@@ -174,11 +179,11 @@ class TrainRecipe:
     """Everything ``vsr train`` needs to know besides data and run folder."""
 
     name: str = "train-pixel"
-    family: Literal["srresnet", "srgan"] = "srresnet"
+    family: TrainedFamily = "srresnet"
     """what the model is called and how it is described: "srgan" where a critic took part"""
     data: DataConfig = field(default_factory=DataConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    generator: ArchitectureConfig = field(default_factory=SRResNetConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
@@ -201,6 +206,7 @@ class TrainRecipe:
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as TOML/JSON values."""
         tables = {name: to_table(getattr(self, name)) for name in STAGES}
+        tables["generator"] = {"architecture": self.generator.architecture, **tables["generator"]}
         return {"kind": "train", "name": self.name, "family": self.family, **tables}
 
 
@@ -245,14 +251,30 @@ def train_recipe_from_dict(
             continue
         if key == "family":
             made[key] = value
+        elif key == "generator":
+            made[key] = _generator(value, f"{where} [generator]")
         elif key in STAGES:
             default = TrainRecipe.__dataclass_fields__[key].default_factory()  # type: ignore[misc]
             made[key] = build(type(default), value, f"{where} [{key}]")
         else:
             raise UsageError(f"{where}: unknown table '{key}'; {near(key, STAGES)}")
-    if made.get("family", "srresnet") not in ("srresnet", "srgan"):
-        raise UsageError(f"{where}: family is {made['family']!r}, wanted 'srresnet' or 'srgan'")
+    families = get_args(TrainedFamily)
+    if made.get("family", "srresnet") not in families:
+        known = " or ".join(map(repr, families))
+        raise UsageError(f"{where}: family is {made['family']!r}, wanted {known}")
     try:
         return TrainRecipe(**made)
     except ValueError as error:
         raise UsageError(f"{where}: {error}") from None
+
+
+def _generator(table: Any, where: str) -> ArchitectureConfig:
+    """The network's shape; ``architecture`` says of which kind, srresnet where it is left out."""
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: got {table!r}, wanted a table of keys")
+    kind = table.get("architecture", SRResNetConfig.architecture)
+    try:
+        config = load_architecture(kind).config
+    except ModelError as error:
+        raise UsageError(f"{where}: {error}") from None
+    return build(config, {k: v for k, v in table.items() if k != "architecture"}, where)

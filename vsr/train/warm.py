@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import UsageError, VsrError
-from vsr.models.generator import BRANCH_ENDS
 from vsr.models.registry import get_spec, load_generator
 from vsr.train.origin import Origin
 from vsr.train.phases import PixelPhase
-
-_BRANCHES = ("block", "context", "decoder", "polish_")
-"""how the variables of branches begin that can be added to a trained network"""
 
 
 class Start:
@@ -53,7 +49,7 @@ def start_from(phase: PixelPhase, start: Start) -> str:
         if other is not None and tuple(other.shape) == tuple(variable.shape):
             variable.assign(other.value)
             taken += 1
-        elif _branch_end(variable.path):
+        elif phase.architecture.is_branch_end(variable.path):
             variable.assign(variable.value * 0.0)
     if taken == 0:
         raise UsageError(f"--init: {start.init} shares no weights with the recipe's generator")
@@ -78,7 +74,7 @@ def check_blend(phase: PixelPhase, start: Start) -> None:
         )
     for variable in phase.variables:
         other = start.weights.get(variable.path)
-        if other is None and variable.path.startswith(_BRANCHES):
+        if other is None and phase.architecture.is_branch(variable.path):
             continue
         if other is None or tuple(other.shape) != tuple(variable.shape):
             raise UsageError(
@@ -99,10 +95,5 @@ def blend_with(phase: PixelPhase, start: Start, share: float) -> None:
         other = start.weights.get(variable.path)
         if other is not None:
             mixed.assign(mixed.value * share + other.value * (1.0 - share))
-        elif _branch_end(variable.path):
+        elif phase.architecture.is_branch_end(variable.path):
             mixed.assign(mixed.value * share)
-
-
-def _branch_end(path: str) -> bool:
-    """Whether it belongs to the last convolution of a branch that is added to its input."""
-    return (path.startswith("block") and "conv2/" in path) or path.startswith(BRANCH_ENDS)

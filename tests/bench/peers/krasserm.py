@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 
-from vsr.models.generator import GeneratorConfig, build_generator
+from vsr.models.architectures.srresnet import SRResNetConfig, build_srresnet
 
 
 class Krasserm:
@@ -20,7 +20,7 @@ class Krasserm:
 
     def __init__(self, weights: Path, name: str) -> None:
         self.name = name
-        self._model = build_generator(GeneratorConfig(scale=4))
+        self._model = build_srresnet(SRResNetConfig(scale=4))
         _load(self._model, weights)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:

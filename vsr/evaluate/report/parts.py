@@ -9,12 +9,7 @@ from vsr.core.types import Track
 from vsr.evaluate.report import trust
 from vsr.evaluate.report.document import Facts, Moment, Pair, TrackPart
 from vsr.evaluate.report.words import number
-from vsr.models.spec import ModelSpec
-
-_KINDS: Mapping[str, str] = {
-    "srresnet": "pixel loss: the most faithful to the input",
-    "srgan": "content and adversarial losses: the most natural to the eye",
-}
+from vsr.models.spec import FAMILIES, ModelSpec
 
 
 def track_part(track: Track, pairs: list[Pair], spec: ModelSpec | None) -> TrackPart:
@@ -106,7 +101,7 @@ def model_facts(values: Mapping[str, Any], spec: ModelSpec | None) -> Facts:
     if spec is not None and spec.family != "interpolation":
         small, large = spec.face_width_px
         about += [
-            ("Kind", _KINDS[spec.family]),
+            ("Kind", FAMILIES[spec.family]),
             ("Learnt from", f"faces {small:g} to {large:g} px wide"),
             ("Licence", spec.licence),
             ("Terms", spec.terms or "none beyond the licence"),

@@ -4,19 +4,19 @@ import pytest
 import tensorflow as tf
 
 from vsr.core.errors import ModelError
-from vsr.models.generator import GeneratorConfig, build_generator
+from vsr.models.architectures.srresnet import SRResNetConfig, build_srresnet
 from vsr.models.layers import BicubicUpsample
 from vsr.models.registry import STORE
 from vsr.models.spec import read_spec
 
-LEAN = GeneratorConfig(
+LEAN = SRResNetConfig(
     scale=2, filters=8, blocks=2, head_kernel=3, normalisation="none", activation="relu",
     upsampling="direct", image_skip="bicubic", activation_out="linear",
 )  # fmt: skip
 
 
-def variant(**changes: object) -> GeneratorConfig:
-    return GeneratorConfig.from_dict({**LEAN.to_dict(), **changes})
+def variant(**changes: object) -> SRResNetConfig:
+    return SRResNetConfig.from_dict({**LEAN.to_dict(), **changes})
 
 
 def run(model: keras.Model, x: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def run(model: keras.Model, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("scale", [2, 4, 8])
 @pytest.mark.parametrize("upsampling", ["stages", "direct"])
 def test_any_size_comes_out_scaled(scale: int, upsampling: str) -> None:
-    model = build_generator(variant(scale=scale, upsampling=upsampling))
+    model = build_srresnet(variant(scale=scale, upsampling=upsampling))
     for height, width in ((9, 12), (16, 5)):
         x = np.zeros((2, height, width, 3), np.float32)
         assert run(model, x).shape == (2, height * scale, width * scale, 3)
@@ -37,7 +37,7 @@ def test_any_size_comes_out_scaled(scale: int, upsampling: str) -> None:
 def test_at_reduced_size_inside_it_scales_as_well(unshuffle: int, upsampling: str) -> None:
     config = variant(unshuffle=unshuffle, upsampling=upsampling)
     assert config.multiple_of == unshuffle
-    model = build_generator(config)
+    model = build_srresnet(config)
     body = model.get_layer("body_conv").output
     for height, width in ((8, 12), (16, 4)):
         x = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3)).astype(np.float32)
@@ -47,7 +47,7 @@ def test_at_reduced_size_inside_it_scales_as_well(unshuffle: int, upsampling: st
 
 
 def test_the_default_is_the_papers_generator() -> None:
-    model = build_generator(GeneratorConfig())
+    model = build_srresnet(SRResNetConfig())
     convolutions = [la for la in model.layers if isinstance(la, keras.layers.Conv2D)]
     assert len(convolutions) == 1 + 32 + 1 + 1 + 1
     assert convolutions[0].kernel_size == convolutions[-1].kernel_size == (9, 9)
@@ -66,16 +66,16 @@ def test_the_default_is_the_papers_generator() -> None:
 def test_untrained_with_an_image_skip_it_is_bicubic() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (1, 10, 11, 3)).astype(np.float32)
     bicubic = np.asarray(BicubicUpsample(2)(x))
-    np.testing.assert_allclose(run(build_generator(LEAN), x), bicubic, atol=1e-6)
+    np.testing.assert_allclose(run(build_srresnet(LEAN), x), bicubic, atol=1e-6)
     for branches in ({"polish": 4}, {"decoder": (4,)}, {"context": (6,)}, {"unshuffle": 2}):
-        model = build_generator(variant(**branches))
+        model = build_srresnet(variant(**branches))
         even = x[:, :, :10]
         np.testing.assert_allclose(run(model, even), BicubicUpsample(2)(even), atol=1e-6)
 
 
 def test_polish_lets_neighbours_at_hr_size_meet() -> None:
     """One sub-pixel place alone is lit: with polish the others answer."""
-    model = build_generator(variant(polish=4))
+    model = build_srresnet(variant(polish=4))
     keras.utils.set_random_seed(2)
     kernel = model.get_layer("polish_out_conv").kernel
     kernel.assign(keras.random.normal(kernel.shape, stddev=0.1))
@@ -84,7 +84,7 @@ def test_polish_lets_neighbours_at_hr_size_meet() -> None:
     bias[0] = 1.0  # the upper left place of every LR pixel, red
     out.bias.assign(bias)
     x = np.zeros((1, 12, 12, 3), np.float32)
-    plain = build_generator(LEAN)
+    plain = build_srresnet(LEAN)
     plain.get_layer("out_conv").bias.assign(bias)
     before, after = run(plain, x)[0, 8:-8, 8:-8], run(model, x)[0, 8:-8, 8:-8]
     assert np.ptp(before[1::2, 1::2]) == 0
@@ -93,7 +93,7 @@ def test_polish_lets_neighbours_at_hr_size_meet() -> None:
 
 def test_the_network_is_neutral_to_batch_and_shift() -> None:
     keras.utils.set_random_seed(3)
-    model = build_generator(variant(image_skip="none"))
+    model = build_srresnet(variant(image_skip="none"))
     x = np.random.default_rng(0).uniform(-1, 1, (2, 40, 40, 3)).astype(np.float32)
     whole = run(model, x)
     np.testing.assert_allclose(run(model, x[1:]), whole[1:], atol=1e-5)
@@ -117,8 +117,8 @@ def test_flops_are_those_tensorflow_counts() -> None:
         variant(scale=4, unshuffle=4, context=(6,), decoder=(10,), polish=6),
         variant(scale=2, unshuffle=2, upsampling="stages", head_kernel=5),
     ):
-        config = GeneratorConfig.from_dict({**config.to_dict(), "image_skip": "none"})
-        model = build_generator(config)
+        config = SRResNetConfig.from_dict({**config.to_dict(), "image_skip": "none"})
+        model = build_srresnet(config)
         function = tf.function(lambda x, m=model: m(x, training=False))
         graph = function.get_concrete_function(tf.TensorSpec((1, 16, 16, 3))).graph
         total = 0
@@ -148,8 +148,8 @@ SHIPPED = [read_spec(path).generator for path in sorted(STORE.glob("*.json"))]
     ],
 )
 def test_reach_is_how_far_a_light_shines(values: dict[str, object]) -> None:
-    config = GeneratorConfig.from_dict({**values, "activation": "relu", "activation_out": "linear"})
-    model = build_generator(config)
+    config = SRResNetConfig.from_dict({**values, "activation": "relu", "activation_out": "linear"})
+    model = build_srresnet(config)
     for weights in model.weights:
         if weights.path.endswith("kernel"):  # means: nothing cancels, nothing vanishes
             rows, columns, channels, _ = weights.shape
@@ -169,7 +169,7 @@ def test_with_context_far_away_counts() -> None:
     far = []
     for context in ((), (6, 6, 6)):
         keras.utils.set_random_seed(2)
-        model = build_generator(variant(context=context, image_skip="none"))
+        model = build_srresnet(variant(context=context, image_skip="none"))
         for name in ("context0_up_conv",) if context else ():
             kernel = model.get_layer(name).kernel
             kernel.assign(keras.random.normal(kernel.shape, stddev=0.1))
@@ -183,9 +183,9 @@ def test_with_context_far_away_counts() -> None:
 
 def test_weights_fit_any_size_and_survive_saving(tmp_path) -> None:
     keras.utils.set_random_seed(1)
-    model = build_generator(variant(image_skip="none"))
+    model = build_srresnet(variant(image_skip="none"))
     model.save_weights(tmp_path / "a.weights.h5")
-    again = build_generator(variant(image_skip="none"))
+    again = build_srresnet(variant(image_skip="none"))
     again.load_weights(tmp_path / "a.weights.h5")
     x = np.random.default_rng(0).uniform(-1, 1, (1, 9, 9, 3)).astype(np.float32)
     np.testing.assert_array_equal(run(model, x), run(again, x))
@@ -210,8 +210,8 @@ def test_wrong_shapes_are_refused(change: dict[str, object], message: str) -> No
         variant(**change)
     if "filter" not in change:
         with pytest.raises(ValueError, match=message):
-            GeneratorConfig(**change)  # type: ignore[arg-type]
+            SRResNetConfig(**change)  # type: ignore[arg-type]
 
 
 def test_configurations_make_the_round_trip() -> None:
-    assert GeneratorConfig.from_dict(LEAN.to_dict()) == LEAN
+    assert SRResNetConfig.from_dict(LEAN.to_dict()) == LEAN

@@ -1,15 +1,17 @@
-"""The SRGAN generator (Ledig et al., CVPR 2017, figure 4) and its leaner relatives."""
+"""The SRGAN generator, SRResNet (Ledig et al., CVPR 2017, figure 4), and its leaner relatives."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import keras
+import numpy as np
 from keras import layers
 
-from vsr.core.errors import ModelError
+from vsr.models.architecture import Architecture, ArchitectureConfig, Build, check_field, is_whole
 from vsr.models.layers import BicubicUpsample, BilinearDouble, PixelShuffle, PixelUnshuffle
 
 _CONTEXT_BLOCKS = 2
@@ -22,14 +24,14 @@ BRANCH_ENDS = ("context0_up_conv", "decoder_out_conv", "polish_out_conv")
 """Last convolutions of branches that are added to a working network: they start at zero"""
 
 
-def _conv(config: GeneratorConfig, filters: int, kernel: int, name: str) -> layers.Conv2D:
+def _conv(config: SRResNetConfig, filters: int, kernel: int, name: str) -> layers.Conv2D:
     initialiser = config.initialiser
     if (name == "out_conv" and config.image_skip != "none") or name in BRANCH_ENDS:
         initialiser = "zeros"  # an untrained network is then its image skip, not noise
     return layers.Conv2D(filters, kernel, padding="same", kernel_initializer=initialiser, name=name)
 
 
-def _activation(config: GeneratorConfig, x: Any, name: str) -> Any:
+def _activation(config: SRResNetConfig, x: Any, name: str) -> Any:
     if config.activation == "prelu":
         return layers.PReLU(shared_axes=[1, 2], name=name)(x)
     if config.activation == "leaky_relu":
@@ -37,13 +39,13 @@ def _activation(config: GeneratorConfig, x: Any, name: str) -> Any:
     return layers.ReLU(name=name)(x)
 
 
-def _normalise(config: GeneratorConfig, x: Any, name: str) -> Any:
+def _normalise(config: SRResNetConfig, x: Any, name: str) -> Any:
     if config.normalisation == "none":
         return x
     return layers.BatchNormalization(momentum=0.8, name=name)(x)
 
 
-def _block(config: GeneratorConfig, x: Any, name: str, filters: int | None = None) -> Any:
+def _block(config: SRResNetConfig, x: Any, name: str, filters: int | None = None) -> Any:
     """conv, norm, activation, conv, norm, added to the block's input."""
     filters = filters or config.filters
     y = _conv(config, filters, config.kernel_size, f"{name}_conv1")(x)
@@ -56,7 +58,7 @@ def _block(config: GeneratorConfig, x: Any, name: str, filters: int | None = Non
     return layers.Add(name=f"{name}_add")([x, y])
 
 
-def _tail(config: GeneratorConfig, x: Any) -> Any:
+def _tail(config: SRResNetConfig, x: Any) -> Any:
     """Features at the body's size to three channels at HR size."""
     if config.upsampling == "direct":
         # one shuffle straight to RGB (Shi et al. 2016): no convolution runs at HR size
@@ -69,7 +71,7 @@ def _tail(config: GeneratorConfig, x: Any) -> Any:
     return _conv(config, 3, config.head_kernel, "out_conv")(x)
 
 
-def _context(config: GeneratorConfig, x: Any) -> Any:
+def _context(config: SRResNetConfig, x: Any) -> Any:
     """An hourglass (Newell et al., ECCV 2016) beside the body: the whole face at a glance.
 
     Halved by averaging and doubled bilinearly, so that no place of a 2x2 square is favoured.
@@ -91,7 +93,7 @@ def _context(config: GeneratorConfig, x: Any) -> Any:
     return y
 
 
-def _decoder(config: GeneratorConfig, x: Any) -> Any:
+def _decoder(config: SRResNetConfig, x: Any) -> Any:
     """Detail that one linear step cannot make: a convolution, shuffle and block per doubling.
 
     A direct tail draws each LR pixel's s x s square as a linear function of ``filters``
@@ -107,7 +109,7 @@ def _decoder(config: GeneratorConfig, x: Any) -> Any:
     return PixelShuffle(left, name="decoder_out_shuffle")(x) if left > 1 else x
 
 
-def _polish(config: GeneratorConfig, x: Any) -> Any:
+def _polish(config: SRResNetConfig, x: Any) -> Any:
     """Two convolutions at HR size, added to the picture.
 
     A direct shuffle makes each of the s^2 places of an LR pixel by kernels of its own; trained
@@ -122,7 +124,7 @@ def _polish(config: GeneratorConfig, x: Any) -> Any:
 # === Functional Model ===
 
 
-def build_generator(config: GeneratorConfig) -> keras.Model:
+def build_srresnet(config: SRResNetConfig) -> keras.Model:
     """The network of a configuration, with fresh weights (seed them by `keras.utils`).
 
     Input ``(B, H, W, 3)`` float RGB in [-1, 1], H and W multiples of ``config.multiple_of``;
@@ -158,14 +160,14 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class SRResNetConfig(ArchitectureConfig):
     """The shape of a generator; with the weights it makes a model.
 
     The defaults are those of the SRGAN paper's generator.
     """
 
-    scale: int = 2
-    """2, 4 or 8"""
+    architecture: ClassVar[str] = "srresnet"
+
     unshuffle: int = 1
     """1, 2 or 4: the body works at 1/unshuffle of the LR size on squares of pixels turned into
     channels, at 1/unshuffle^2 of the cost; LR sides must then be multiples of it"""
@@ -196,8 +198,8 @@ class GeneratorConfig:
     initialiser: Literal["glorot_uniform", "he_normal", "he_uniform"] = "glorot_uniform"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choices = {
-            "scale": (2, 4, 8),
             "unshuffle": (1, 2, 4),
             "normalisation": ("batch", "none"),
             "activation": ("prelu", "relu", "leaky_relu"),
@@ -207,40 +209,23 @@ class GeneratorConfig:
             "initialiser": ("glorot_uniform", "he_normal", "he_uniform"),
         }
         for name, allowed in choices.items():
-            _check(name, getattr(self, name), getattr(self, name) in allowed, f"one of {allowed}")
+            check_field(
+                name, getattr(self, name), getattr(self, name) in allowed, f"one of {allowed}"
+            )
         for name, low, high in (("filters", 4, 512), ("blocks", 1, 64), ("polish", 0, 256)):
             value = getattr(self, name)
-            _check(name, value, _is_int(value) and low <= value <= high, f"{low} to {high}")
+            check_field(name, value, is_whole(value) and low <= value <= high, f"{low} to {high}")
         for name, most in (("context", 3), ("decoder", int(math.log2(self.scale)))):
             value = tuple(getattr(self, name))
             object.__setattr__(self, name, value)  # JSON and TOML bring lists
-            good = len(value) <= most and all(_is_int(v) and 4 <= v <= 512 for v in value)
-            _check(name, value, good, f"at most {most} numbers from 4 to 512")
+            good = len(value) <= most and all(is_whole(v) and 4 <= v <= 512 for v in value)
+            check_field(name, value, good, f"at most {most} numbers from 4 to 512")
         for name in ("kernel_size", "head_kernel"):
             value = getattr(self, name)
-            good = _is_int(value) and 1 <= value <= 15 and value % 2 == 1
-            _check(name, value, good, "an odd number from 1 to 15")
+            good = is_whole(value) and 1 <= value <= 15 and value % 2 == 1
+            check_field(name, value, good, "an odd number from 1 to 15")
         scale = self.residual_scale
-        _check("residual_scale", scale, 0 < scale <= 1, "more than 0, at most 1")
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as plain values, for JSON and TOML."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> GeneratorConfig:
-        """The reverse of `to_dict`; fields left out take their defaults.
-
-        Raises:
-            ModelError: a key is unknown or a value does not fit.
-        """
-        known = {f.name for f in fields(cls)}
-        try:
-            for key in values:
-                _check(key, values[key], key in known, f"only the keys {sorted(known)}")
-            return cls(**values)
-        except ValueError as error:
-            raise ModelError(str(error)) from None
+        check_field("residual_scale", scale, 0 < scale <= 1, "more than 0, at most 1")
 
     @property
     def multiple_of(self) -> int:
@@ -324,12 +309,56 @@ class GeneratorConfig:
         return macs + (before * 3 * self.growth**2 if self.decoder else 0)
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+# === Growing and folding ===
 
 
-def _check(name: str, got: Any, good: bool, wanted: str) -> None:
-    if not good:
-        raise ValueError(
-            f"generator.{name}: got {got!r}, wanted {wanted}; correct the recipe or spec"
-        )
+def is_branch(path: str) -> bool:
+    """Whether a variable belongs to a branch that can be added to a trained network."""
+    return path.startswith(("block", "context", "decoder", "polish_"))
+
+
+def is_branch_end(path: str) -> bool:
+    """Whether it belongs to the last convolution of a branch that is added to its input."""
+    return (path.startswith("block") and "conv2/" in path) or path.startswith(BRANCH_ENDS)
+
+
+def fold(model: keras.Model, config: SRResNetConfig, build: Build) -> keras.Model:
+    """The same function with fewer layers.
+
+    A batch normalisation after a convolution is, once trained, a factor and an offset per
+    channel, and a block's residual scale is one factor: both go into the convolution before.
+    """
+    plain = dataclasses.replace(config, normalisation="none", residual_scale=1.0)
+    if plain == config:
+        return model
+    folded = build(plain)
+    left = {layer.name: layer for layer in model.layers}
+    for layer in folded.layers:
+        weights = left.pop(layer.name).get_weights()
+        if isinstance(layer, layers.Conv2D):
+            norm = left.pop(layer.name.replace("_conv", "_norm"), None)
+            if norm is not None:
+                weights = _normalised(weights, norm)
+            if left.pop(layer.name.replace("_conv2", "_scale"), None) is not None:
+                weights = [w * config.residual_scale for w in weights]
+        layer.set_weights(weights)
+    if left:  # a layer whose work would be lost
+        raise ValueError(f"fold: {', '.join(left)} follow no convolution")
+    return folded
+
+
+def _normalised(weights: list[np.ndarray], norm: layers.Layer) -> list[np.ndarray]:
+    """A convolution's kernel and bias with the normalisation after it in them."""
+    kernel, bias = weights
+    gamma, beta, mean, variance = (w.astype(np.float64) for w in norm.get_weights())
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    return [kernel * factor, (bias - mean) * factor + beta]
+
+
+ARCHITECTURE = Architecture(
+    config=SRResNetConfig,
+    build=build_srresnet,
+    fold=fold,
+    is_branch=is_branch,
+    is_branch_end=is_branch_end,
+)

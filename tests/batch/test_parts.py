@@ -18,22 +18,24 @@ import psutil
 import pytest
 from batch_helpers import FAST, command, contents, environment, rows_of
 
-PARTS = (*FAST, "--set", "encode.part_frames=8", "--workers", "1")
+PART = 4
+"""frames of a part"""
+PARTS = (*FAST, "--set", f"encode.part_frames={PART}", "--workers", "1")
 FIGURES = ("status", "frames", "persons", "faces", "labels", "plain", "skipped", "faces_from",
            "width", "height", "reason", "notes")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def data(fixture_script, tmp_path_factory) -> Path:
-    """28, 24 and 8 frames, with gaps, two that cannot be read."""
+    """16, 9 and 4 frames, with gaps, two that cannot be read."""
     names = ("P1E_S1_C2", "P1E_S3_C2", "P2E_S1_C2.1")
-    root = fixture_script.build(tmp_path_factory.mktemp("data") / "long", names=names)
+    root = fixture_script.build(tmp_path_factory.mktemp("data") / "long", names=names, frames=12)
     last = sorted((root / "P2E_S1").rglob("*.jpg"))
-    for path in last[8:]:
+    for path in last[PART:]:
         path.unlink()
     frames = sorted((root / "P1E_S3").rglob("*.jpg"))
     frames[3].write_bytes(frames[3].read_bytes()[:300])
-    cv2.imwrite(str(frames[9]), cv2.resize(cv2.imread(str(frames[9])), (400, 300)))
+    cv2.imwrite(str(frames[6]), cv2.resize(cv2.imread(str(frames[6])), (400, 300)))
     return root
 
 
@@ -107,7 +109,7 @@ def _killed(
 def test_a_kill_in_a_part_costs_that_part(vsr, data, faces, whole, tmp_path):
     victim = "driver" if "detect" in faces else "worker"
     arguments = ("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
-    done = _killed(arguments, tmp_path, victim, "P1E_S3_C2_000008.make")
+    done = _killed(arguments, tmp_path, victim, f"P1E_S3_C2_{PART:06d}.make")
     assert "000000.make.json" in done
     if victim == "driver":
         again = vsr(*arguments)
@@ -121,7 +123,7 @@ def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_pat
     broken = tmp_path / "data"
     folder = broken / "P1E_S1_C1"
     folder.mkdir(parents=True)
-    for number in range(20):
+    for number in range(2 * PART + 2):
         (folder / f"{number:08d}.jpg").write_bytes(b"no picture")
     reasons = []
     for how in ("--split", "--whole"):
@@ -135,7 +137,7 @@ def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_pat
 def test_no_background_is_looked_for_in_the_parts_of_a_later_part(vsr, fixture_script, tmp_path):
     """P2E_S1_C2.2 begins in the middle of things, and so do its parts."""
     name = "P2E_S1_C2.2"
-    data = fixture_script.build(tmp_path / "data", names=(name,))
+    data = fixture_script.build(tmp_path / "data", names=(name,), frames=10)
     for how in ("--split", "--whole"):
         done = vsr("batch", data, "-o", tmp_path / how, *PARTS, how, "--faces", "detect",
                    "--background", "5000", "--quiet")  # fmt: skip
@@ -190,7 +192,7 @@ def test_parts_of_other_programs_are_made_again(data, tmp_path):
     from vsr.batch.runner import Runner
     from vsr.batch.storage import open_storage
 
-    job = next(j for j in jobs_for(data, tmp_path, 8) if j.name == "P1E_S3_C2")
+    job = next(j for j in jobs_for(data, tmp_path, PART) if j.name == "P1E_S3_C2")
     programs = programs_of(recipe_of(job))
     assert {"vsr", "ffmpeg", "detector", "encoder", "tensorflow"} <= programs.keys()
     first, second, *_ = part_jobs(job, "make", programs)
@@ -214,7 +216,7 @@ def test_parts_of_different_encoders_are_not_joined(data, tmp_path):
     from vsr.batch.parts import part_jobs
     from vsr.batch.runner import Runner
 
-    job = next(j for j in jobs_for(data, tmp_path, 8) if j.name == "P1E_S3_C2")
+    job = next(j for j in jobs_for(data, tmp_path, PART) if j.name == "P1E_S3_C2")
     runner = Runner()
     for part in part_jobs(job, "make"):
         assert runner.run(part, silent).status == "ok"
@@ -234,7 +236,7 @@ def test_parts_go_with_the_settings_they_were_made_with(data, tmp_path):
     from vsr.batch.storage import open_storage
 
     job = next(j for j in jobs_for(data, tmp_path) if j.name == "P1E_S1_C2")
-    encode = {**job.settings["recipe"]["encode"], "part_frames": 8}
+    encode = {**job.settings["recipe"]["encode"], "part_frames": PART}
     job = replace(job, settings={**job.settings, "recipe": {**job.settings["recipe"],
                                                             "encode": encode}})  # fmt: skip
     part = part_jobs(job, "make")[1]

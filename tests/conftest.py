@@ -65,7 +65,7 @@ class Ended(NamedTuple):
 def here(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Ended]:
-    """``vsr`` in this process, from its entry point on: for calls that are refused.
+    """``vsr`` in this process, from its entry point on: for calls that are refused or quickly done.
 
     An interpreter of its own costs a second, one with TensorFlow seven. What a call does to its
     process (signals, threads, exit) is for those tests that start one.

@@ -26,14 +26,14 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-def test_a_name_is_a_name(vsr, clip, tmp_path, name):
+def test_a_name_is_a_name(here, clip, tmp_path, name):
     """As input and as output, relative to the folder, with a page of the result."""
     source, folder = tmp_path / "in", tmp_path / "to"
     source.mkdir()
     folder.mkdir()
     shutil.copy(clip, source / name)
     words = ("run", "--model", "bicubic", "-o", f"../to/{name}", "--report", "../page.html")
-    outcome = vsr(*words, "--", name, cwd=source)
+    outcome = here(*words, "--", name, cwd=source)
     assert outcome.code == 0, outcome.stderr
     assert sorted(p.name for p in folder.iterdir()) == sorted([name, f"{name}.json"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "page.html", "to"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,13 +16,15 @@ from vsr.models.architecture import Architecture, ArchitectureConfig, Build, che
 from vsr.models.layers import BicubicUpsample, BilinearDouble, PixelShuffle, PixelUnshuffle
 
 _CONTEXT_BLOCKS = 2
-"""residual blocks at each size of the hourglass"""
+"""residual blocks at each size of the hourglass, where the config does not say"""
 
 # === Layers ===
 
 
 BRANCH_ENDS = ("context0_up_conv", "decoder_out_conv", "polish_out_conv")
 """Last convolutions of branches that are added to a working network: they start at zero"""
+_BRANCH_END = re.compile(r"(context\d+_)?block\d+_conv2/|context\d+_up_conv/")
+"""those of single blocks and sizes, where a network that is trained on lacked them"""
 
 
 def _conv(config: SRResNetConfig, filters: int, kernel: int, name: str) -> layers.Conv2D:
@@ -81,7 +84,7 @@ def _context(config: SRResNetConfig, x: Any) -> Any:
         y = layers.AveragePooling2D(2, name=f"context{index}_pool")(levels[-1][1])
         y = _conv(config, channels, config.kernel_size, f"context{index}_down_conv")(y)
         y = _activation(config, y, f"context{index}_down_act")
-        for block in range(_CONTEXT_BLOCKS):
+        for block in range(config.context_depths[index]):
             y = _block(config, y, f"context{index}_block{block}", channels)
         levels.append((channels, y))
     y = levels.pop()[1]
@@ -188,6 +191,9 @@ class SRResNetConfig(ArchitectureConfig):
     context: tuple[int, ...] = ()
     """channels at 1/2, 1/4, … of the LR size of an hourglass in the middle of the body;
     LR sides must then be multiples of 2, 4, …"""
+    context_blocks: tuple[int, ...] = ()
+    """residual blocks at each of those sizes; two each where empty. Deep down they are cheap: at
+    1/8 of the size sixteen cost what one of the body does"""
     decoder: tuple[int, ...] = ()
     """channels at 2, 4, … times the LR size of a second tail, added to the first"""
     polish: int = 0
@@ -220,6 +226,12 @@ class SRResNetConfig(ArchitectureConfig):
             object.__setattr__(self, name, value)  # JSON and TOML bring lists
             good = len(value) <= most and all(is_whole(v) and 4 <= v <= 512 for v in value)
             check_field(name, value, good, f"at most {most} numbers from 4 to 512")
+        depths = tuple(self.context_blocks)
+        object.__setattr__(self, "context_blocks", depths)
+        good = len(depths) in (0, len(self.context))
+        good = good and all(is_whole(v) and 1 <= v <= 32 for v in depths)
+        check_field("context_blocks", depths, good, "none, or a number from 1 to 32 for each of "
+                    f"the {len(self.context)} sizes of context")  # fmt: skip
         for name in ("kernel_size", "head_kernel"):
             value = getattr(self, name)
             good = is_whole(value) and 1 <= value <= 15 and value % 2 == 1
@@ -231,6 +243,11 @@ class SRResNetConfig(ArchitectureConfig):
     def multiple_of(self) -> int:
         """What LR sides must be multiples of."""
         return self.unshuffle * 2 ** len(self.context)
+
+    @property
+    def context_depths(self) -> tuple[int, ...]:
+        """Residual blocks at each size of the hourglass."""
+        return self.context_blocks or (_CONTEXT_BLOCKS,) * len(self.context)
 
     @property
     def growth(self) -> int:
@@ -271,9 +288,9 @@ class SRResNetConfig(ArchitectureConfig):
     def _context_reach(self) -> int:
         """Pixels of the body on which one depends by the hourglass; 0 where there is none."""
         half, reach = self.kernel_size // 2, 0
-        for _ in self.context:
+        for depth in reversed(self.context_depths):
             # doubling sees the nearer neighbour, too; at twice the size it is two pixels away
-            reach = 2 * (reach + (2 * _CONTEXT_BLOCKS + 1) * half + 1) + half
+            reach = 2 * (reach + (2 * depth + 1) * half + 1) + half
         return reach
 
     @property
@@ -295,7 +312,7 @@ class SRResNetConfig(ArchitectureConfig):
         """Multiply-adds per pixel of the body and kernel tap."""
         macs, before = 0.0, self.filters
         for index, channels in enumerate(self.context):
-            low = before * channels + 2 * _CONTEXT_BLOCKS * channels**2
+            low = before * channels + 2 * self.context_depths[index] * channels**2
             macs += low / 4 ** (index + 1) + channels * before / 4**index
             before = channels
         return macs
@@ -319,7 +336,7 @@ def is_branch(path: str) -> bool:
 
 def is_branch_end(path: str) -> bool:
     """Whether it belongs to the last convolution of a branch that is added to its input."""
-    return (path.startswith("block") and "conv2/" in path) or path.startswith(BRANCH_ENDS)
+    return bool(_BRANCH_END.match(path)) or path.startswith(BRANCH_ENDS)
 
 
 def fold(model: keras.Model, config: SRResNetConfig, build: Build) -> keras.Model:

@@ -123,9 +123,9 @@ class EngineContract:
         length = max(len(j.files) for j in jobs_for(short, tmp_path)) // 2
         direct, parted = tmp_path / "direct", tmp_path / "parted"
         runner = Runner()
-        wanted = {j.name: runner.run(j, silent) for j in jobs_for(short, direct, length)}
+        wanted = {j.name: runner.run(j, silent) for j in jobs_for(short, direct, length)[:2]}
         killed: list[str] = []
-        jobs = jobs_for(short, parted, length)
+        jobs = jobs_for(short, parted, length)[:2]
 
         class Killing:
             name = "killing"

@@ -42,7 +42,8 @@ def test_two_workers_give_the_same_files_as_one(short, tmp_path):
     from batch_helpers import contents
 
     for count in (1, 2):
-        rows = list(LocalEngine(count).run(jobs_for(short, tmp_path / str(count)), silent))
+        jobs = jobs_for(short, tmp_path / str(count))[:2]
+        rows = list(LocalEngine(count).run(jobs, silent))
         assert [r.status for r in rows] == ["ok"] * len(rows)
     one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
     assert one.keys() == two.keys()

@@ -126,7 +126,7 @@ def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, undisturbed, tmp_
     long = tiny(loss=LONG["loss"], loop={**LONG["loop"], "checkpoint_every": 1000})
     told: list[str] = []
     before = signal.getsignal(signal.SIGTERM)
-    for number, step in ((signal.SIGTERM, 12), (signal.SIGINT, 25)):
+    for number, step in ((signal.SIGTERM, 12), (signal.SIGINT, 26)):
 
         def stop(progress: Progress, number=number, step=step) -> None:
             if progress.done == step:
@@ -138,7 +138,7 @@ def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, undisturbed, tmp_
         assert signal.getsignal(signal.SIGTERM) is before
         assert told[-1] == f"stopped after step {step}, which is saved"
     train(long, dataset, tmp_path / "run", report=told.append)
-    assert {"goes on from step 12", "goes on from step 25"} <= set(told)
+    assert {"goes on from step 12", "goes on from step 26"} <= set(told)
     whole, stopped = arrays(undisturbed("dataset")), arrays(tmp_path / "run")
     for name in whole:
         np.testing.assert_array_equal(whole[name], stopped[name], err_msg=name)
@@ -226,20 +226,25 @@ def test_nan_in_the_last_update_goes_back_too(tiny, dataset, tmp_path, monkeypat
     assert (tmp_path / "run" / "export" / "srresnet-x2.weights.h5").is_file()
 
 
-def test_warm_start_takes_over_a_model(tiny, dataset: Path, tmp_path: Path) -> None:
-    first = train(tiny(), dataset, tmp_path / "first")
+@pytest.fixture(scope="module")
+def spec(tiny, dataset: Path, tmp_path_factory) -> Path:
+    """A model to start from, in the folder of the run that made it."""
+    return _complete(train(tiny(), dataset, tmp_path_factory.mktemp("first") / "run").export)
+
+
+def test_warm_start_takes_over_a_model(tiny, dataset: Path, spec: Path, tmp_path: Path) -> None:
     lines: list[str] = []
-    spec = _complete(first.export)
     recipe = tiny(loop={"steps": 1, "checkpoint_every": 1}, optimiser={"rate": 1e-12, "ema": 0.0})
     train(recipe, dataset, tmp_path / "second", init=spec, report=lines.append)
     assert lines[0].endswith("10 of 10 arrays")
-    before, after = arrays(tmp_path / "first"), arrays(tmp_path / "second")
+    before, after = arrays(spec.parents[1]), arrays(tmp_path / "second")
     for name in (n for n in before if n.startswith("average/")):
         np.testing.assert_allclose(after[name], before[name], atol=1e-3)
 
 
-def test_blending_exports_a_mixture_with_the_model_of_the_start(tiny, dataset, tmp_path) -> None:
-    spec = _complete(train(tiny(), dataset, tmp_path / "first").export)
+def test_blending_exports_a_mixture_with_the_model_of_the_start(
+    tiny, dataset, spec, tmp_path
+) -> None:
     start = _exported(spec)
     with pytest.raises(UsageError, match="mixes in the model of --init"):
         train(tiny(loop={"blend": 0.25}), dataset, tmp_path / "none")
@@ -252,8 +257,7 @@ def test_blending_exports_a_mixture_with_the_model_of_the_start(tiny, dataset, t
     assert max(np.abs(mixed[p] - start[p]).max() for p in mixed) > 5e-3
 
 
-def test_a_polish_can_be_added_to_a_model_and_blended(tiny, dataset, tmp_path) -> None:
-    spec = _complete(train(tiny(), dataset, tmp_path / "first").export)
+def test_a_polish_can_be_added_to_a_model_and_blended(tiny, dataset, spec, tmp_path) -> None:
     start = _exported(spec)
     recipe = tiny(
         generator={"polish": 4}, loop={"blend": 0.5}, optimiser={"rate": 1e-2, "warmup_steps": 0}
@@ -271,8 +275,7 @@ def test_a_polish_can_be_added_to_a_model_and_blended(tiny, dataset, tmp_path) -
                                        for k in ("kernel", "bias")}  # fmt: skip
 
 
-def test_what_cannot_be_blended_is_told_before_the_training(tiny, dataset, tmp_path) -> None:
-    spec = _complete(train(tiny(), dataset, tmp_path / "first").export)
+def test_what_cannot_be_blended_is_told_before_the_training(tiny, dataset, spec, tmp_path) -> None:
     steps: list[Progress] = []
     for changes, words in (
         ({"filters": 12}, "has another shape"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -25,8 +26,12 @@ from evidence_cases import Case, cases, clips, stills
 from evidence_footage import CAMERAS
 from scipy import optimize, sparse
 
+from vsr.core.geometry import Box, Window
+from vsr.core.types import Face, FaceCrop, Frame, FrameCrops
 from vsr.faces import camera, consistency
 from vsr.faces.mask import feathered_mask
+from vsr.faces.working import WorkingConfig, find_working
+from vsr.models.spec import SCALES
 
 _TABLE = Path(__file__).parents[2] / "vsr" / "faces" / "camera_table.py"
 _COUNTED = 0.02
@@ -39,13 +44,26 @@ def rates(judged: Iterable[Case]) -> None:
     right: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     wrong: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for case in judged:
-        passed = consistency.contradiction(case.lr, case.sr) <= 1
+        side = _working_px(case.lr, case.scale)
+        passed = consistency.contradiction(case.lr, case.sr, working_px=side) <= 1
         if case.right:
             right[case.condition][case.kind].append(passed)
         elif case.changed >= _COUNTED:
             wrong[case.condition][case.kind].append(not passed)
     for name in right:
         print(f"{name:<8} right passed {_share(right[name])} · wrong refused {_share(wrong[name])}")
+
+
+def _working_px(lr: np.ndarray, scale: int) -> int | None:
+    """The side at which the product would show the crop to a network."""
+    frame = Frame(index=0, pts=0, time_base=Fraction(1, 25), rgb=lr)
+    height, width = lr.shape[:2]
+    window = Window(0, 0, width, height)
+    crop = FaceCrop(Face(Box(0, 0, width, height), 1.0), window, lr)
+    networks = [n for n in SCALES if n >= scale]
+    (found,) = find_working([FrameCrops(frame, (crop,))], scale, networks, WorkingConfig())
+    working = found.crops[0].working
+    return None if working is None else working.side
 
 
 def _share(by_kind: dict[str, list[bool]]) -> str:

@@ -9,7 +9,7 @@ from skimage.measure import block_reduce
 
 from vsr.core.errors import DataError
 from vsr.core.geometry import Box, Window
-from vsr.core.types import Face, FaceCrop
+from vsr.core.types import Face, FaceCrop, Working
 from vsr.faces.camera import MAX_BLUR, MIN_BLUR, estimate, planes
 from vsr.faces.consistency import Limits, contradiction, judge, reduce
 from vsr.faces.mask import feathered_mask
@@ -113,6 +113,35 @@ def test_what_was_not_there_is_refused_whatever_the_camera_did(
 def test_a_mouth_is_not_painted_over_what_hides_it(face: np.ndarray, camera: str) -> None:
     seen = CAMERAS[camera](without(face, MOUTH))
     assert judge(_crop(face, seen=seen), 2, LIMITS).outcome == "plain"
+
+
+def enlarged(hr: np.ndarray, times: int) -> FaceCrop:
+    """A crop of a small, hard-coded face that somebody enlarged; its SR is the truth."""
+    small = cv2.resize(hr, None, fx=0.5 / times, fy=0.5 / times, interpolation=cv2.INTER_AREA)
+    coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
+    size = (hr.shape[1] // 2, hr.shape[0] // 2)
+    lr = cv2.resize(cv2.imdecode(coded, 1), size, interpolation=cv2.INTER_CUBIC)
+    crop = replace(_crop(hr), lr=lr)
+    return replace(crop, working=Working(small.shape[0], 8))
+
+
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_blocks_that_were_enlarged_with_a_face_are_no_evidence(
+    face: np.ndarray, times: int
+) -> None:
+    crop = enlarged(face, times)
+    for right in (face, cv2.GaussianBlur(face, (0, 0), 3.0)):
+        assert judge(replace(crop, sr=right), 2, LIMITS).outcome == "super-resolved"
+    as_it_is = judge(replace(crop, working=None), 2, LIMITS).deviation
+    found = judge(crop, 2, LIMITS).deviation
+    assert found is not None
+    assert as_it_is is not None
+    assert found < as_it_is
+    wrongs = [face[::-1], without(face, *EYES), face * np.array([0.75, 0.95, 1.1])]
+    wrongs += [without(face, MOUTH)] if times < 4 else []  # of which three pixels are left
+    for wrong in wrongs:
+        sr = np.ascontiguousarray(np.clip(wrong, 0, 255).astype(np.uint8))
+        assert judge(replace(crop, sr=sr), 2, LIMITS).outcome == "plain"
 
 
 def test_the_camera_is_told_from_the_crop_alone(face: np.ndarray) -> None:

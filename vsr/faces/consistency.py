@@ -36,6 +36,10 @@ _SOFTER = 1.2
 """Gaussian by which a result may be softer than its crop"""
 _FINE, _COARSE, _TINT = 1.5, 3.0, 3.0
 """Gaussians over which differences are averaged: of details, of areas, of colour"""
+_OCTAVES_GIVEN_UP = 0.25
+"""of those by which a crop with a working scale is reduced, before it is judged: what is finer is
+an encoder's blocks and ringing, enlarged with the face. At 0 the truth is refused where they are
+hard; the more is given up, the more eyes that were closed pass"""
 _DRIFT_SIGMA = 4.0
 """colour that differs over more than this is drift, not detail"""
 _DRIFT_SEEN = 0.25
@@ -71,17 +75,18 @@ class Differences:
 def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE) -> FaceCrop:
     """The crop with ``outcome`` and ``deviation`` set; without ``sr`` it becomes "plain".
 
-    borders: of the picture, which the crop's window touches: it is judged up to there.
+    borders: of the picture, which the crop's window touches: it is judged up to there. A crop
+    with a working scale is judged a little smaller than it is: see `_OCTAVES_GIVEN_UP`.
     With `correct_drift` the slow part of the colour difference is taken out of ``sr``.
     Raises `DataError` where ``sr`` is not ``scale`` times as large as ``lr``.
     """
     if crop.sr is None:
         return replace(crop, outcome="plain")
     lr, seen = planes(crop.lr), planes(_reduced(crop.lr, crop.sr, scale))
-    height, width = lr.shape[:2]
-    weights = feathered_mask(height, width, _FEATHER, borders)
-    camera = estimate(lr, weights)
-    found = compare(lr, seen, camera.widest, weights).contradiction(camera)
+    camera, found = _judged(lr, seen, borders)
+    if crop.working is not None:
+        lr, seen = (_at_detail(p, crop.working.side) for p in (lr, seen))
+        found = _judged(lr, seen, borders)[1]
     kept = found <= limits.max_contradiction
     sr = crop.sr
     if limits.correct_drift:
@@ -89,19 +94,41 @@ def judge(crop: FaceCrop, scale: int, limits: Limits, borders: Touching = _NONE)
     return replace(crop, sr=sr, outcome="super-resolved" if kept else "plain", deviation=found)
 
 
-def contradiction(lr: np.ndarray, sr: np.ndarray, borders: Touching = _NONE) -> float:
+def contradiction(
+    lr: np.ndarray, sr: np.ndarray, borders: Touching = _NONE, *, working_px: float | None = None
+) -> float:
     """How much a super-resolved picture contradicts its evidence.
 
     lr: uint8 or uint16 (h, w, 3). sr: the same dtype, a whole number of times as large.
     0: a camera that is allowed for makes exactly ``lr`` of it. Up to 1: noise and coding as
-    found in ``lr`` explain the difference. Raises `DataError` where the sizes don't fit.
+    found in ``lr`` explain the difference. working_px: side of ``lr`` at its working scale; None:
+    it has none. Raises `DataError` where the sizes don't fit.
     """
     scale = max(1, round(sr.shape[0] / lr.shape[0]))
     evidence, seen = planes(lr), planes(_reduced(lr, sr, scale))
+    if working_px is not None:
+        evidence, seen = (_at_detail(p, working_px) for p in (evidence, seen))
+    return _judged(evidence, seen, borders)[1]
+
+
+def _judged(lr: np.ndarray, seen: np.ndarray, borders: Touching) -> tuple[Camera, float]:
+    """The camera of a crop, and how much what it would see of the result contradicts it."""
     height, width = lr.shape[:2]
     weights = feathered_mask(height, width, _FEATHER, borders)
-    camera = estimate(evidence, weights)
-    return compare(evidence, seen, camera.widest, weights).contradiction(camera)
+    camera = estimate(lr, weights)
+    return camera, compare(lr, seen, camera.widest, weights).contradiction(camera)
+
+
+def _at_detail(picture: np.ndarray, side: float) -> np.ndarray:
+    """A little smaller, where a crop is reduced to ``side`` for its network.
+
+    An encoder's blocks and ringing were enlarged together with the face, and no camera that is
+    told from the crop explains them.
+    """
+    height, width = picture.shape[:2]
+    step = max(1.0, min(height, width) / side) ** _OCTAVES_GIVEN_UP
+    size = (round(width / step), round(height / step))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def compare(lr: np.ndarray, sr: np.ndarray, blur: float, weights: np.ndarray) -> Differences:

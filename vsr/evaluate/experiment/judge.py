@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vsr.core.geometry import Box
-from vsr.core.types import FaceCrop
+from vsr.core.types import FaceCrop, Working
 from vsr.evaluate.experiment.likeness import IdentityJudge, PerceptualQueue
 from vsr.evaluate.experiment.render import Rendering, Trial
 from vsr.evaluate.experiment.results import FaceRow, FrameRow
@@ -77,7 +77,8 @@ class Judge:
                 row = self._face_row(trial, model, rendering.crops[index])
                 rows[index].append(row)
                 if self.fidelity:
-                    self._fidelity(row.values, trial, rendering.rgb, look)
+                    working = rendering.crops[index].working
+                    self._fidelity(row.values, trial, rendering.rgb, look, working)
                 if temporal:
                     known = changes if self._was_there(row.track) else {}
                     _stability(row.values, known, model, look.region)
@@ -131,6 +132,7 @@ class Judge:
         trial: Trial,
         picture: np.ndarray,
         look: _Look | None = None,
+        working: Working | None = None,
     ) -> None:
         """PSNR, SSIM, HaarPSI and consistency of the frame, or of one face in it."""
         region = look.region if look else WHOLE
@@ -147,7 +149,10 @@ class Judge:
         large = min(hr.shape[:2]) >= _MIN_SIDE
         for name, metric in metrics.items():
             values[name] = metric(sr, hr) if large else None
-        values["consistency"] = contradiction(trial.frame.rgb[lr_region], sr)
+        lr, side = trial.frame.rgb[lr_region], None
+        if look and working:
+            side = working.side * min(lr.shape[:2]) / min(look.crop.lr.shape[:2])
+        values["consistency"] = contradiction(lr, sr, working_px=side)
 
     def _changes(self, trial: Trial, renderings: Renderings) -> dict[str | None, Change]:
         """Each model's change since the frame before; None is the truth's. Empty at cuts."""

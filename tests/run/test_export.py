@@ -22,7 +22,9 @@ from vsr.run.recipe import load_recipe
 from vsr.run.restore import restore
 
 QUICK = [("upscale", "model", "lanczos")]
-LOSSLESS = [("encode", "codec", "ffv1")]
+MODEL = ("upscale", "model", "srgan-x2-fast")
+"""a network, the smallest there is"""
+LOSSLESS = [MODEL, ("encode", "codec", "ffv1")]
 
 
 def listing(folder):
@@ -31,11 +33,19 @@ def listing(folder):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, face_clip):
-    """An export of the clip by the default model; not to be changed."""
+    """An export of the clip by a network; not to be changed."""
     out = tmp_path_factory.mktemp("export") / "look"
     cfg = ExportConfig(with_source=True)
     index = export(face_clip, out, load_recipe("restore", LOSSLESS), cfg)
     return out, index
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory, face_clip):
+    """What a run with the settings of `exported` makes."""
+    out = tmp_path_factory.mktemp("ran") / "run.mkv"
+    restore(face_clip, out, load_recipe("restore", LOSSLESS))
+    return out
 
 
 @pytest.fixture
@@ -66,7 +76,7 @@ def test_the_index_tells_where_each_face_is(exported, face_clip, watch):
     assert [float(r["seconds"]) for r in rows] == pytest.approx([float(t) for t in times], abs=1e-6)
     assert [int(r["pts"]) for r in rows] == [t * 15360 for t in times]
     for row in rows:
-        assert (row["track"], row["model"], row["scale"]) == ("0", "srgan-x2", "2")
+        assert (row["track"], row["model"], row["scale"]) == ("0", "srgan-x2-fast", "2")
         assert row["outcome"] == "super-resolved"
         assert 30 < float(row["face_width_px"]) < 60
         box = [float(row[k]) for k in ("x", "y", "width", "height")]
@@ -86,7 +96,8 @@ def test_the_key_frame_of_a_track_is_its_clearest(exported, face_clip, tmp_path)
     """Of all frames, also those that are not written."""
     out, _ = exported
     more = tmp_path / "more"
-    index = export(face_clip, more, load_recipe("restore"), ExportConfig(every=5, fused=True))
+    cfg = ExportConfig(every=5, fused=True)
+    index = export(face_clip, more, load_recipe("restore", QUICK), cfg)
     (key,) = index.keys
     pictures = {kind: read_image(more / key[kind]) for kind in ("lr", "fused", "sr")}
     assert listing(more / "keys") == [f"0000_{kind}.png" for kind in ("fused", "lr", "sr")]
@@ -123,14 +134,12 @@ def test_the_low_resolution_face_is_cut_out_of_the_source(exported):
     assert y < middle[1] < y + small.shape[0]
 
 
-def test_the_pictures_show_what_the_video_shows(exported, face_clip, tmp_path, ffmpeg):
+def test_the_pictures_show_what_the_video_shows(exported, ran, tmp_path, ffmpeg):
     out, index = exported
-    video = tmp_path / "run.mkv"
-    restore(face_clip, video, load_recipe("restore", LOSSLESS))
     # zimg converts it, by linear interpolation of chroma from the left siting
     graph = "zscale=matrixin=170m:rangein=limited:matrix=gbr:range=full:filter=bilinear"
     pattern = tmp_path / "%02d.png"
-    ffmpeg("-i", video, "-vf", f"{graph},format=gbrp", "-fps_mode", "passthrough", pattern)
+    ffmpeg("-i", ran, "-vf", f"{graph},format=gbrp", "-fps_mode", "passthrough", pattern)
     for place, row in enumerate(index.frames, start=1):
         shown = read_image(tmp_path / f"{place:02d}.png").astype(int)
         difference = np.abs(shown - read_image(out / row["picture"]))
@@ -146,17 +155,16 @@ def test_the_contact_sheet_shows_every_track(exported):
     assert cells.std() > 30  # faces, not paper
 
 
-def test_frames_then_assemble_is_run(exported, face_clip, tmp_path, watch, sound):
+def test_frames_then_assemble_is_run(exported, ran, tmp_path, watch, sound):
     out, _ = exported
-    run, put = tmp_path / "run.mkv", tmp_path / "put.mkv"
-    restore(face_clip, run, load_recipe("restore", LOSSLESS))
+    put = tmp_path / "put.mkv"
     manifest = assemble(out, put)
-    times, pictures = watch(run)
+    times, pictures = watch(ran)
     again, same = watch(put)
     assert again == times
     assert len(times) == 12
     assert (same == pictures).all()
-    assert sound(put) == sound(run)
+    assert sound(put) == sound(ran)
     assert manifest.outputs[0]["frames"] == 12
     assert manifest.command == "assemble"
 
@@ -164,7 +172,7 @@ def test_frames_then_assemble_is_run(exported, face_clip, tmp_path, watch, sound
 def test_a_lossy_video_is_the_same_file(exported, face_clip, tmp_path):
     out, _ = exported
     options = {"codec": "h264", "preset": "ultrafast", "crf": 20}
-    changes = [("encode", key, value) for key, value in options.items()]
+    changes = [MODEL, *(("encode", key, value) for key, value in options.items())]
     restore(face_clip, tmp_path / "run.mp4", load_recipe("restore", changes))
     assemble(out, tmp_path / "put.mp4", encode=options)
     assert (tmp_path / "put.mp4").read_bytes() == (tmp_path / "run.mp4").read_bytes()
@@ -221,11 +229,11 @@ def rewrite_index(copy, **changes):
         (lambda c: (c / "frames" / "00000003.png").unlink(), "00000003.png: is missing; put"),
         (lambda c: shutil.rmtree(c / "frames"), "as are 11 more of 12 frames"),
         (rename, r"renamed to frames/00000003 \(edited\)"),
-        (shrink, "00000003.png: is 320x240, wanted 640x480"),
+        (shrink, "00000003.png: is 320x240, expected 640x480"),
         (lambda c: (c / "frames" / "00000003.png").write_text("x"), "is no picture any more"),
         (lambda c: (c / "index.json").unlink(), "index.json: cannot be read"),
         (lambda c: (c / "index.json").write_text("{"), "is no export of 'vsr frames'"),
-        (lambda c: rewrite_index(c, format=99), "of format 99 .*, wanted 1"),
+        (lambda c: rewrite_index(c, format=99), "of format 99 .*, expected 1"),
         (lambda c: rewrite_index(c, frames=[]), "holds faces only, no frames"),
         (lambda c: rewrite_index(c, frames=None), "'frames' is missing or damaged"),
     ],
@@ -353,10 +361,10 @@ def test_other_people_s_folders_are_not_replaced(face_clip, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"every": 0}, "--every: got 0, wanted 1 or more"),
+        ({"every": 0}, "--every: got 0, expected 1 or more"),
         ({"max_frames": 0}, "--max-frames: got 0"),
-        ({"format": "gif"}, "--format: got 'gif', wanted png, jpg or webp"),
-        ({"start_s": 2.0, "end_s": 2.0}, "--end: got 2.0, wanted more than --start 2.0"),
+        ({"format": "gif"}, "--format: got 'gif', expected png, jpg or webp"),
+        ({"start_s": 2.0, "end_s": 2.0}, "--end: got 2.0, expected more than --start 2.0"),
     ],
 )
 def test_selections_that_cannot_be_meant(options, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 
 import av
 import numpy as np
@@ -19,19 +20,21 @@ from vsr.run.rerun import rerun
 from vsr.run.restore import restore
 
 QUICK = [("upscale", "model", "lanczos"), ("encode", "preset", "ultrafast")]
+MODEL = ("upscale", "model", "srgan-x2-fast")
+"""a network, the smallest there is"""
 LOSSLESS = [("encode", "codec", "ffv1")]
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory, face_clip):
-    """A run of the default model into a lossless file; not to be changed."""
+    """A run of a network into a lossless file; not to be changed."""
     folder = tmp_path_factory.mktemp("ran")
     source = folder / "in" / "clip.mp4"
     source.parent.mkdir()
     source.write_bytes(face_clip.read_bytes())
     out = folder / "out" / "o.mkv"
     out.parent.mkdir()
-    manifest = restore(source, out, load_recipe("restore", LOSSLESS))
+    manifest = restore(source, out, load_recipe("restore", [MODEL, *LOSSLESS]))
     return source, out, manifest
 
 
@@ -40,12 +43,20 @@ def change(path, **changes):
     path.write_text(json.dumps(values | changes))
 
 
-@pytest.fixture
-def quick(face_clip, tmp_path):
-    """A quick run, its manifest free to be changed."""
-    source = tmp_path / "clip.mp4"
+@pytest.fixture(scope="module")
+def quickly(tmp_path_factory, face_clip):
+    """The folder of a quick run; not to be changed."""
+    folder = tmp_path_factory.mktemp("quick")
+    source = folder / "clip.mp4"
     source.write_bytes(face_clip.read_bytes())
-    restore(source, tmp_path / "o.mp4", load_recipe("restore", QUICK))
+    restore(source, folder / "o.mp4", load_recipe("restore", QUICK))
+    return folder
+
+
+@pytest.fixture
+def quick(quickly, tmp_path):
+    """A copy of the quick run, its manifest free to be changed."""
+    shutil.copytree(quickly, tmp_path, dirs_exist_ok=True)
     return tmp_path / "o.mp4.json"
 
 
@@ -140,10 +151,10 @@ def test_a_moved_source_is_asked_for(quick, tmp_path):
         (lambda p: p.unlink(), "cannot be read"),
         (lambda p: p.write_text("no json"), "is no manifest of 'vsr run'"),
         (lambda p: p.write_text("[]"), "is no manifest of 'vsr run'"),
-        (lambda p: change(p, format=7), "of format 7 .*, wanted 1; use the vsr version"),
+        (lambda p: change(p, format=7), "of format 7 .*, expected 1; use the vsr version"),
         (lambda p: change(p, outputs=None), "'outputs' is missing or damaged"),
         (lambda p: change(p, outputs=[]), "names no output"),
-        (lambda p: change(p, command="assemble"), "describes 'assemble', wanted 'run'"),
+        (lambda p: change(p, command="assemble"), "describes 'assemble', expected 'run'"),
         (lambda p: change(p, faces_from="given"), "were given from outside"),
         (lambda p: change(p, recipe={"kind": "restore"}), "its recipe was changed"),
         (lambda p: p.with_name("clip.mp4").write_bytes(b"x"), "is not the recorded source"),
@@ -165,7 +176,7 @@ def test_other_weights_are_refused(ran, tmp_path):
     path.write_text(out.with_name("o.mkv.json").read_text())
     values = json.loads(path.read_text())
     change(path, model=values["model"] | {"sha256": "0" * 64})
-    with pytest.raises(DataError, match="was made with other weights of srgan-x2"):
+    with pytest.raises(DataError, match="was made with other weights of srgan-x2-fast"):
         rerun(path, source=source)
 
 
@@ -181,14 +192,15 @@ def test_decoded_pictures_are_those_of_another_decoder(ran, watch):
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_the_file_says_that_it_is_super_resolved(face_clip, tmp_path, suffix, ffmpeg):
     source = tmp_path / "in.mp4"
-    ffmpeg("-i", face_clip, "-c", "copy", "-metadata", "comment=shot = at;noon\\", source)
+    words = ("-frames:v", 4, "-metadata", "comment=shot = at;noon\\")
+    ffmpeg("-i", face_clip, "-c", "copy", *words, source)
     out = tmp_path / f"o{suffix}"
-    recipe = load_recipe("restore", [*QUICK, ("upscale", "model", "srresnet-x2")])
+    recipe = load_recipe("restore", [*QUICK, ("upscale", "model", "srresnet-x2-fast")])
     restore(source, out, recipe)
     with av.open(str(out)) as container:
         titles = {k.lower(): v for k, v in container.metadata.items()}
     assert titles["comment"].startswith("shot = at;noon\\; super-resolved by vsr ")
-    assert titles["comment"].endswith("model srresnet-x2, scale 2")
+    assert titles["comment"].endswith("model srresnet-x2-fast, scale 2")
 
 
 def test_given_faces_are_recorded(face_clip, tmp_path):

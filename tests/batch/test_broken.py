@@ -118,7 +118,7 @@ def test_failed_sequences_are_tried_again(vsr, fixture_script, tmp_path):
         (("nowhere", "-o", "OUT"), 3, "no such folder"),
         (("EMPTY", "-o", "OUT"), 3, "nothing found"),
         (("EMPTY",), 2, "-o: missing"),
-        (("EMPTY", "-o", "OUT", "--dataset", "imdb"), 2, "wanted chokepoint or videos"),
+        (("EMPTY", "-o", "OUT", "--dataset", "imdb"), 2, "expected chokepoint or videos"),
         (("EMPTY", "-o", "OUT", "--faces", "guess"), 2, "guess"),
         (("DATA", "-o", "OUT", "--engine", "fast"), 2, "--engine: got 'fast'"),
         (("DATA", "-o", "OUT", "--workers", "0"), 2, "--workers: got 0"),

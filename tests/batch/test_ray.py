@@ -253,7 +253,7 @@ def test_an_address_where_nothing_answers_is_told(vsr, short, tmp_path):
         ({"retries": -1}, "--retries: got -1"),
         ({"cpus": 0.0}, "--cpus: got 0"),
         ({"gpus": 1.5}, "--gpus: got 1.5"),
-        ({"address": "somewhere"}, "--address: got 'somewhere', wanted HOST:6379 or local"),
+        ({"address": "somewhere"}, "--address: got 'somewhere', expected HOST:6379 or local"),
         ({"address": "ray://host:10001"}, "--address: got 'ray://host:10001'"),
     ],
 )

@@ -150,7 +150,7 @@ def test_nothing_foreign_is_replaced(here, short, tmp_path):
     mine.write_text("precious")
     done = here("batch", short, "-o", tmp_path, *FAST, "--overwrite")
     assert done.code == 4
-    assert "that vsr batch has not made" in done.stderr
+    assert "was not created by vsr batch" in done.stderr
     assert mine.read_text() == "precious"
 
 
@@ -161,7 +161,7 @@ def test_no_foreign_table_is_replaced(here, short, tmp_path, name):
     for _ in range(2):  # a refused run must not make it its own
         done = here("batch", short, "-o", tmp_path, *FAST, "--overwrite")
         assert done.code == 4
-        assert f"{name}: stands there, and vsr batch has not made it" in done.stderr
+        assert f"{name}: already exists and was not created by vsr batch" in done.stderr
     assert mine.read_text() == "precious"
     assert {p.name for p in tmp_path.iterdir()} <= {name, ".vsr"}
 

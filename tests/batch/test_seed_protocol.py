@@ -171,17 +171,17 @@ def test_frames_of_another_size_are_refused(vsr, data, tmp_path):
     done = vsr("batch", tmp_path / "data", "-o", tmp_path / "o", "--only", "P2E*", *SEED, "--json")
     assert done.code == 9
     reason = done.json()["rows"][0]["reason"]
-    assert "got frames of 400x300 in 8 bit, wanted 800x600" in reason
+    assert "got frames of 400x300 in 8 bit, expected 800x600" in reason
     assert not (tmp_path / "o/P2E_S1_C2.1").exists()
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--protocol", "sead"), "got 'sead', wanted one of 'frames', 'seed'"),
+        (("--protocol", "sead"), "got 'sead', expected one of 'frames', 'seed'"),
         (("--protocol", "seed", "--faces", "detect"), "cuts faces at labelled eyes"),
         (("--protocol", "seed", "--scale", "4"), "a model of scale 2"),
-        (("--protocol", "seed", "--dataset", "videos"), "wanted --dataset chokepoint"),
+        (("--protocol", "seed", "--dataset", "videos"), "expected --dataset chokepoint"),
     ],
 )
 def test_senseless_options_get_one_line(here, data, tmp_path, options, text):

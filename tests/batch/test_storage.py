@@ -156,7 +156,7 @@ def test_an_empty_or_missing_bucket_is_told(bucket):
 @pytest.mark.parametrize("location", ["s3://", "s3:///a", "s3://bucket/../a", "s3://bucket/a//b"])
 def test_places_that_are_none_are_refused(location):
     pytest.importorskip("s3fs", reason="s3fs is not installed (extra 's3')")
-    with pytest.raises(UsageError, match="wanted s3://BUCKET/PREFIX"):
+    with pytest.raises(UsageError, match="expected s3://BUCKET/PREFIX"):
         open_storage(location)
 
 
@@ -178,5 +178,5 @@ def test_a_place_below_another_is_recognised(location, root, below):
 
 
 def test_other_schemes_are_refused():
-    with pytest.raises(UsageError, match="got the scheme 'gs', wanted a folder or s3://"):
+    with pytest.raises(UsageError, match="got the scheme 'gs', expected a folder or s3://"):
         open_storage("gs://bucket/a")

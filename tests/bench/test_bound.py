@@ -27,5 +27,5 @@ def test_a_stage_that_only_waits_costs_no_core():
 
 @pytest.mark.parametrize(("stages", "cores"), [({}, 2), ({"a": StageTime(1, 1)}, 0)])
 def test_nothing_to_bound_is_refused(stages: dict[str, StageTime], cores: int):
-    with pytest.raises(ValueError, match="wanted both"):
+    with pytest.raises(ValueError, match="expected both"):
         lower_bound(stages, cores)

@@ -170,11 +170,11 @@ def test_the_table_is_one_and_names_what_it_shows(clip: Path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--repeats", 0), 2, "--repeats: got 0, wanted 1 or more"),
-        (("--part", "speed"), 2, "--part: got 'speed', wanted some of generator, stages"),
+        (("--repeats", 0), 2, "--repeats: got 0, expected 1 or more"),
+        (("--part", "speed"), 2, "--part: got 'speed', expected some of generator, stages"),
         (("missing.mp4",), 3, "missing.mp4: no such file"),
         (("--model", "srgan-x3"), 5, "unknown model 'srgan-x3'"),
-        (("--faces", 10), 2, "--faces: got 10, wanted 0 to 9"),
+        (("--faces", 10), 2, "--faces: got 10, expected 0 to 9"),
     ],
 )
 def test_a_wrong_call_is_one_line(here, arguments: tuple[object, ...], code: int, words: str):

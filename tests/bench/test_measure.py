@@ -66,5 +66,5 @@ def test_nothing_at_all_is_a_pass_too():
 
 def test_a_spread_is_the_median_between_its_ends():
     assert Spread.of([3.0, 1.0, 10.0]) == Spread(1.0, 3.0, 10.0, 3)
-    with pytest.raises(ValueError, match="wanted one or more"):
+    with pytest.raises(ValueError, match="expected one or more"):
         Spread.of([])

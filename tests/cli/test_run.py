@@ -96,9 +96,9 @@ def test_names_a_shell_would_trip_over(vsr, tiny, tmp_path):
 def test_a_source_that_breaks_off_is_kept_as_far_as_it_goes(vsr, samples, ffmpeg, tmp_path):
     source, out, whole = (tmp_path / f"{name}.mp4" for name in ("cut", "out", "whole"))
     sample = samples / "surveillance_800x600_30fps.mp4"
-    ffmpeg("-i", sample, "-c", "copy", "-movflags", "+faststart", whole)
+    ffmpeg("-i", sample, "-t", "2", "-c", "copy", "-movflags", "+faststart", whole)
     source.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
-    done = vsr("run", source, "-o", out, "--model", "lanczos", "--quiet")
+    done = vsr("run", source, "-o", out, *PLAIN, "--quiet")
     assert done.code == 8
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ")
@@ -164,4 +164,4 @@ def test_without_a_graphics_card_it_says_so_and_goes_on(vsr, tiny, tmp_path):
     assert out.exists()
     refused = vsr("run", tiny, "-o", tmp_path / "p.mp4", "--hwaccel", "cuda")
     assert refused.code != 0
-    assert "hwaccel: got 'cuda', wanted one of 'none', 'auto'" in refused.stderr
+    assert "hwaccel: got 'cuda', expected one of 'none', 'auto'" in refused.stderr

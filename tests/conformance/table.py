@@ -28,7 +28,7 @@ source's), luma against an independent enlargement, bit depth, chroma, colour ta
 matrix by which players read the pictures, HDR10 numbers, pixel aspect, every packet of sound by its
 hash, languages, lip sync, subtitles, chapters, covers, titles and timecode.
 
-- **exact**: all of that is the source's own. (The pictures are encoded anew, of course.)
+- **exact**: all of that is the source's own. (The pictures are re-encoded, of course.)
 - **converted**: something is not, and vsr says so, in the words of the last column.
 - **refused**: one line, an exit code of its own, and nothing under the output's name.
 

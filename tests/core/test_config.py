@@ -31,7 +31,7 @@ class Sample:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise ValueError(f"size: got {self.size}, wanted 1 or more")
+            raise ValueError(f"size: got {self.size}, expected 1 or more")
 
 
 def test_values_are_coerced_and_the_rest_keeps_its_default():
@@ -48,13 +48,13 @@ def test_a_base_keeps_what_the_table_leaves_out():
     ("table", "message"),
     [
         ({"margn": 1}, r"r.toml \[crop\]: unknown key 'margn'; did you mean 'margin'\?"),
-        ({"size": "big"}, r"size: got 'big', wanted a whole number"),
-        ({"size": True}, r"size: got True, wanted a whole number"),
-        ({"size": 1.5}, r"size: got 1.5, wanted a whole number"),
-        ({"mode": "diagonal"}, r"mode: got 'diagonal', wanted one of 'native', 'canonical'"),
-        ({"sides": 3}, r"sides: got 3, wanted a list"),
-        ({"size": 0}, r"\[crop\]: size: got 0, wanted 1 or more"),
-        ({"smooth": 1}, r"smooth: got 1, wanted true or false"),
+        ({"size": "big"}, r"size: got 'big', expected a whole number"),
+        ({"size": True}, r"size: got True, expected a whole number"),
+        ({"size": 1.5}, r"size: got 1.5, expected a whole number"),
+        ({"mode": "diagonal"}, r"mode: got 'diagonal', expected one of 'native', 'canonical'"),
+        ({"sides": 3}, r"sides: got 3, expected a list"),
+        ({"size": 0}, r"\[crop\]: size: got 0, expected 1 or more"),
+        ({"smooth": 1}, r"smooth: got 1, expected true or false"),
     ],
 )
 def test_what_is_wrong_is_named(table, message):
@@ -94,7 +94,7 @@ def test_set_reads_toml_values_and_falls_back_to_text(text, parsed):
 
 @pytest.mark.parametrize("text", ["crop", "crop.margin", "margin=1", "a.b.c=1", ".k=1", "t.=1"])
 def test_set_refuses_other_forms(text):
-    with pytest.raises(UsageError, match=r"wanted TABLE\.KEY=VALUE"):
+    with pytest.raises(UsageError, match=r"expected TABLE\.KEY=VALUE"):
         parse_set(text)
 
 

@@ -19,7 +19,7 @@ def test_frame_time_is_pts_times_time_base():
 
 @pytest.mark.parametrize("pixels", [RGB[..., :2], RGB.astype(np.float32), RGB[0]])
 def test_frame_refuses_other_pixels(pixels):
-    with pytest.raises(ValueError, match="wanted \\(H, W, 3\\) in uint8 or uint16"):
+    with pytest.raises(ValueError, match="expected \\(H, W, 3\\) in uint8 or uint16"):
         Frame(0, 0, Fraction(1, 30), pixels)
 
 
@@ -50,7 +50,7 @@ def test_a_picture_with_too_few_samples_is_refused():
 
 @pytest.mark.parametrize("values", [(0, 0, 0, 1), (0, 0, 1, -1), (float("nan"), 0, 1, 1)])
 def test_empty_boxes_are_refused(values):
-    with pytest.raises(ValueError, match="wanted finite numbers"):
+    with pytest.raises(ValueError, match="expected finite numbers"):
         Box(*values)
 
 
@@ -73,5 +73,5 @@ def test_a_crop_knows_whether_it_was_resampled():
     face = Face(Box(0, 0, 4, 4), 0.9)
     assert not FaceCrop(face, Window(0, 0, 6, 4), RGB).resampled
     assert FaceCrop(face, Window(0, 0, 12, 8), RGB).resampled
-    with pytest.raises(ValueError, match=r"wanted 0\.\.1"):
+    with pytest.raises(ValueError, match=r"expected 0\.\.1"):
         Face(Box(0, 0, 1, 1), 92.0)

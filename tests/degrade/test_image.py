@@ -109,7 +109,7 @@ def test_codecs_keep_odd_sizes_and_colours(picture: np.ndarray) -> None:
 
 
 def test_a_size_that_does_not_divide_is_refused() -> None:
-    with pytest.raises(DataError, match="got 30x30, wanted a multiple of 4 px"):
+    with pytest.raises(DataError, match="got 30x30, expected a multiple of 4 px"):
         reduce_image(np.zeros((30, 30, 3), np.uint8), 4, "area")
 
 

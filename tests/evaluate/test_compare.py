@@ -149,9 +149,9 @@ def test_bad_pictures_are_reported_not_fatal(celeba: Path) -> None:
     ("values", "words"),
     [
         ({"scale": 3}, "--scale: got 3"),
-        ({"measures": ("psnr", "lpips")}, "--measures: got 'lpips', wanted some of psnr"),
+        ({"measures": ("psnr", "lpips")}, "--measures: got 'lpips', expected some of psnr"),
         ({"limit": 0}, "--limit: got 0"),
-        ({"reduction": "lanczos"}, "--reduction: got 'lanczos', wanted bicubic or area"),
+        ({"reduction": "lanczos"}, "--reduction: got 'lanczos', expected bicubic or area"),
         ({"feature_faces": -1}, "--feature-faces: got -1"),
     ],
 )
@@ -212,7 +212,7 @@ def _run(*arguments: str) -> str:
     [
         ("no/t.md", "the folder .*no does not exist; create it first"),
         ("t.md", "t.md: already exists; choose another name or add --overwrite"),
-        (".", "is a folder, wanted a file name such as models.md"),
+        (".", "is a folder, expected a file name such as models.md"),
     ],
 )
 def test_a_table_that_cannot_be_written_is_refused_before_work(

@@ -243,9 +243,9 @@ def test_senseless_requests_get_one_line(here, passages, tmp_path):
         (
             (passages, "--protocol", "sead"),
             2,
-            "got 'sead', wanted one of 'frames', 'seed'",
+            "got 'sead', expected one of 'frames', 'seed'",
         ),
-        ((passages, "--per-person", "0"), 2, "--per-person: got 0, wanted 1 or more"),
+        ((passages, "--per-person", "0"), 2, "--per-person: got 0, expected 1 or more"),
     ):
         _refused(here("evaluate", "chokepoint", *arguments), code, text)
 

@@ -80,13 +80,13 @@ def test_box_does_not_mind_exchanged_eyes(frames):
     [
         (b"", "not valid XML"),
         (b"<dataset><frame number='1'>", "not valid XML"),
-        (b"<svg/>", r"line 1: got <svg>, wanted <dataset>"),
+        (b"<svg/>", r"line 1: got <svg>, expected <dataset>"),
         (b"<dataset>\n<frame/></dataset>", "line 2: frame number: got ''"),
-        (b"<dataset><frame number='x7'/></dataset>", "got 'x7', wanted digits"),
+        (b"<dataset><frame number='x7'/></dataset>", "got 'x7', expected digits"),
         (b"<dataset><frame number='7'/><frame number='07'/></dataset>", "frame 07 is listed twice"),
         (
             b"<dataset><frame number='7'><person><leftEye x='a' y='1'/></person></frame></dataset>",
-            "leftEye: got .*, wanted numbers",
+            "leftEye: got .*, expected numbers",
         ),
         (
             b"<dataset><frame number='7'><person><leftEye x='nan' y='1'/></person></frame>"

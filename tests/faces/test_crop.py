@@ -239,7 +239,7 @@ class TestConfig:
         ],
     )
     def test_refuses(self, key: str, value: object) -> None:
-        with pytest.raises(UsageError, match=rf"crop\.{key}: got .*, wanted"):
+        with pytest.raises(UsageError, match=rf"crop\.{key}: got .*, expected"):
             CropConfig(**{key: value})  # type: ignore[arg-type]
 
     def test_sides_beyond_max_side_are_left_out(self, picture: np.ndarray) -> None:

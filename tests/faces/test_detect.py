@@ -267,7 +267,7 @@ class TestConfig:
         ],
     )
     def test_refuses(self, key: str, value: object) -> None:
-        with pytest.raises(UsageError, match=rf"detect\.{key}: got .*{value}.*wanted"):
+        with pytest.raises(UsageError, match=rf"detect\.{key}: got .*{value}.*expected"):
             DetectConfig(**{key: value})  # type: ignore[arg-type]
 
     def test_smaller_faces_on_request(

@@ -372,7 +372,7 @@ class TestConfig:
         ],
     )
     def test_refuses(self, key: str, value: float) -> None:
-        with pytest.raises(UsageError, match=rf"track\.{key}: got {value}, wanted"):
+        with pytest.raises(UsageError, match=rf"track\.{key}: got {value}, expected"):
             TrackConfig(**{key: value})  # type: ignore[arg-type]
 
 

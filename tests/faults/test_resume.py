@@ -103,7 +103,7 @@ def test_a_journal_that_cannot_be_read_is_refused(clip, lost):
     (journal(lost) / "header.json").write_text("[]")
     code, errors = run(clip, lost)
     assert code != 0
-    assert "begin anew with --restart" in errors
+    assert "use --restart to start over" in errors
     assert errors.count("\n") == 1
 
 
@@ -115,9 +115,7 @@ def test_interrupted_it_keeps_what_is_finished(clip, whole, tmp_path, number):
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert errors == (
-        "error: interrupted; finished parts are kept, the same command goes on from there\n"
-    )
+    assert errors == ("error: interrupted; finished parts are kept; the same command resumes\n")
     assert not out.exists()
     code, errors = run(clip, out)
     assert code == 0

@@ -203,11 +203,11 @@ def test_misuse_of_the_writer_is_told(clips, tmp_path):
     shape = {"width": 320, "height": 240, "format": format, "color": info.color}
     with VideoWriter(tmp_path / "a.mp4", info=info, **shape) as writer:
         writer.write(frames[1].canvas, frames[1].pts)
-        with pytest.raises(ValueError, match="wanted a larger one"):
+        with pytest.raises(ValueError, match="expected a larger one"):
             writer.write(frames[0].canvas, frames[0].pts)
     with (
         VideoWriter(tmp_path / "a.mp4", info=info, **{**shape, "width": 640}) as writer,
-        pytest.raises(ValueError, match="wanted yuv420p 640x240"),
+        pytest.raises(ValueError, match="expected yuv420p 640x240"),
     ):
         writer.write(frames[0].canvas, frames[0].pts)
     with (

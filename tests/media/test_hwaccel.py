@@ -37,7 +37,7 @@ def test_without_a_card_it_decodes_the_same_and_says_so() -> None:
         assert a.pts == b.pts
         assert (a.rgb == b.rgb).all()
     if not hwaccel.can_decode(info):
-        assert any("it was decoded by the processor" in n for n in asked.report.notices)
+        assert any("decoded on the CPU" in n for n in asked.report.notices)
     assert plain.report.notices == []
 
 
@@ -76,11 +76,11 @@ def test_what_no_card_encodes_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(hwaccel, "_can_encode", lambda *_: pytest.fail("tried"))
     cfg = EncodeConfig(codec="ffv1", hwaccel="auto")
     assert encoder_options(cfg)["c:v:0"] == "ffv1"
-    assert "was encoded by the processor" in card_notices(cfg)[0]
+    assert "encoded on the CPU" in card_notices(cfg)[0]
     assert encoder_options(EncodeConfig())["c:v:0"] == "libx264"
 
 
 @pytest.mark.parametrize("config", [DecodeConfig, EncodeConfig])
 def test_other_words_are_refused(config: type) -> None:
-    with pytest.raises(UsageError, match=r"hwaccel: got 'cuda', wanted 'none' or 'auto'"):
+    with pytest.raises(UsageError, match=r"hwaccel: got 'cuda', expected 'none' or 'auto'"):
         config(hwaccel="cuda")

@@ -76,7 +76,7 @@ def test_colours_that_are_not_ycbcr_are_refused(referee, tmp_path):
     path = tmp_path / "ycgco.mp4"
     tags = "format=yuv420p,setparams=colorspace=ycgco"
     referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=0.2", "-vf", tags, path)
-    with pytest.raises(InputError, match="its pictures are ycgco, wanted Y'CbCr, RGB or grey"):
+    with pytest.raises(InputError, match="its pictures are ycgco, expected Y'CbCr, RGB or grey"):
         probe(path)
 
 
@@ -140,16 +140,16 @@ def bad(clips, tmp_path):
     ("kind", "words"),
     [
         ("missing", "no such file"),
-        ("folder", "is a folder, wanted a video file"),
+        ("folder", "is a folder, expected a video file"),
         ("empty", "is empty"),
         ("fifo", "is a pipe or a device, expected a file"),
-        ("text", "is a text file, wanted a video"),
-        ("subtitles", "is a text file, wanted a video"),
-        ("m3u8", "playlist, wanted one video file"),
-        ("bom", "playlist, wanted one video file"),
+        ("text", "is a text file, expected a video"),
+        ("subtitles", "is a text file, expected a video"),
+        ("m3u8", "playlist, expected one video file"),
+        ("bom", "playlist, expected one video file"),
         ("ffconcat", "ffconcat playlist"),
         ("dash", "DASH manifest"),
-        ("sound", "holds only audio, wanted a video stream"),
+        ("sound", "holds only audio, expected a video stream"),
         ("noindex", r"no index \(moov atom\)"),
         ("noise", "is not a video that can be read"),
     ],

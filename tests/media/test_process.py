@@ -209,7 +209,7 @@ def test_the_program_can_be_chosen_and_is_checked(monkeypatch, tmp_path):
     old.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(old))
     assert ffmpeg_exe() == str(old)
-    with pytest.raises(MissingDependencyError, match=r"is ffmpeg 7\.0\.2-static, wanted 9\.0"):
+    with pytest.raises(MissingDependencyError, match=r"is ffmpeg 7\.0\.2-static, expected 9\.0"):
         require_ffmpeg(ffmpeg_exe())
     with pytest.raises(MissingDependencyError):
         FfmpegProcess(lambda _: ["-version"])

@@ -176,7 +176,7 @@ def test_hevc_in_mp4_is_tagged_for_apple_players(clips, referee, tmp_path):
 @pytest.mark.parametrize(
     ("name", "codec", "words"),
     [
-        ("out.xyz", "h264", "wanted one of .mp4"),
+        ("out.xyz", "h264", "expected one of .mp4"),
         ("out", "h264", "got the suffix ''"),
         ("out.mp4", "ffv1", "cannot hold ffv1"),
         ("out.webm", "h264", "only av1, vp9"),
@@ -190,10 +190,10 @@ def test_unfit_names_are_refused(tmp_path, name, codec, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"codec": "mpeg1"}, "codec: got 'mpeg1', wanted one of h264"),
-        ({"crf": 52}, "crf: got 52, wanted 0 to 51"),
-        ({"preset": "warp"}, "preset: got 'warp', wanted one of ultrafast"),
-        ({"pix_fmt": "rgb24"}, "pix_fmt: got 'rgb24', wanted one of source"),
+        ({"codec": "mpeg1"}, "codec: got 'mpeg1', expected one of h264"),
+        ({"crf": 52}, "crf: got 52, expected 0 to 51"),
+        ({"preset": "warp"}, "preset: got 'warp', expected one of ultrafast"),
+        ({"pix_fmt": "rgb24"}, "pix_fmt: got 'rgb24', expected one of source"),
         ({"codec": "av1", "pix_fmt": "yuv444p"}, "for av1"),
     ],
 )

@@ -40,7 +40,7 @@ def test_rates_are_read_exactly(text, rate):
     "text", ["0", "-1", "nan", "inf", "", "1/0", "30fps", "1e9", "2000", "0/5"]
 )
 def test_bad_rates_are_refused_with_the_remedy(text):
-    with pytest.raises(UsageError, match=r"fps: got '.*', wanted .*source"):
+    with pytest.raises(UsageError, match=r"fps: got '.*', expected .*source"):
         parse_fps(text)
     with pytest.raises(UsageError):
         DecodeConfig(fps=text)
@@ -169,7 +169,7 @@ def test_ffmpeg_reads_our_nut_stream_tick_for_tick(name):
 
 def test_negative_times_do_not_fit_nut():
     muxer = NutMuxer(width=2, height=2, format=PIXEL_FORMATS["yuv420p"], time_base=MS)
-    with pytest.raises(ValueError, match="got pts -1, wanted 0 or more"):
+    with pytest.raises(ValueError, match="got pts -1, expected 0 or more"):
         muxer.frame(-1, 6)
 
 

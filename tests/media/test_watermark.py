@@ -51,7 +51,7 @@ def test_any_size_will_do():
 def test_unknown_letters_do_not_fail_and_sizes_are_checked():
     picture = grey("yuv420p", 64, 64)
     Watermark("模型 ☃", 64, 64).draw(picture)
-    with pytest.raises(ValueError, match="got 64x64, wanted 32x32"):
+    with pytest.raises(ValueError, match="got 64x64, expected 32x32"):
         Watermark(TEXT, 32, 32).draw(picture)
 
 

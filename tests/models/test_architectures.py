@@ -101,9 +101,9 @@ def test_an_unknown_one_is_refused_with_the_near_match(values: dict[str, Any]) -
     spec = spec_from_dict({**values, "architecture": "vsdr"}, "test")
     with pytest.raises(ModelError, match=r"unknown architecture 'vsdr'; did you mean 'vdsr'"):
         build(spec)
-    with pytest.raises(ModelError, match=r"generator.depth: got 1, wanted 2 to 64"):
+    with pytest.raises(ModelError, match=r"generator.depth: got 1, expected 2 to 64"):
         load_architecture("vdsr").config.from_dict({"depth": 1})
-    with pytest.raises(ModelError, match=r"generator.blocks: got 3, wanted only the keys"):
+    with pytest.raises(ModelError, match=r"generator.blocks: got 3, expected only the keys"):
         load_architecture("vdsr").config.from_dict({"blocks": 3})
 
 

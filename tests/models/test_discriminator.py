@@ -25,8 +25,8 @@ def test_it_gives_one_logit_per_face() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"side": 40}, "side: got 40, wanted a multiple of 16 px"),
-        ({"blocks": 3}, "blocks: got 3, wanted an even number"),
+        ({"side": 40}, "side: got 40, expected a multiple of 16 px"),
+        ({"blocks": 3}, "blocks: got 3, expected an even number"),
         ({"filters": 1}, "filters: got 1"),
     ],
 )

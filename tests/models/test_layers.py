@@ -37,14 +37,14 @@ def test_pixel_unshuffle_turns_a_shuffle_back(size: int) -> None:
     np.testing.assert_array_equal(array(PixelShuffle(size)(squares)), x)
     np.testing.assert_array_equal(squares, tf.nn.space_to_depth(x, size).numpy())
     assert PixelUnshuffle.from_config(layer.get_config()).size == size
-    with pytest.raises(ValueError, match="got 1, wanted 2 or more"):
+    with pytest.raises(ValueError, match="got 1, expected 2 or more"):
         PixelUnshuffle(1)
 
 
 def test_pixel_shuffle_refuses_what_cannot_be_shuffled() -> None:
-    with pytest.raises(ValueError, match="got 1, wanted 2 or more"):
+    with pytest.raises(ValueError, match="got 1, expected 2 or more"):
         PixelShuffle(1)
-    with pytest.raises(ValueError, match="got 10 channels, wanted a multiple of 4"):
+    with pytest.raises(ValueError, match="got 10 channels, expected a multiple of 4"):
         PixelShuffle(2).compute_output_shape((None, 4, 4, 10))
 
 

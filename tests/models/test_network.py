@@ -236,7 +236,8 @@ def test_what_auto_precision_means(
 def test_bfloat16_stays_within_its_measured_error(face: np.ndarray) -> None:
     exact = load_network("srresnet-x2", precision="float32", device="cpu")
     rounded = load_network("srresnet-x2", precision="bfloat16", device="cpu")
-    difference = np.abs(exact(face[None]).astype(int) - rounded(face[None]).astype(int))
+    part = face[None, 24:72, 24:72]  # where hardware lacks the type, it is slow
+    difference = np.abs(exact(part).astype(int) - rounded(part).astype(int))
     assert (exact.precision, rounded.precision) == ("float32", "bfloat16")
     assert 0 < difference.mean() < 0.25
     assert np.percentile(difference, 99.9) <= 1

@@ -196,16 +196,16 @@ def test_weights_fit_any_size_and_survive_saving(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"scale": 3}, r"scale: got 3, wanted one of \(2, 4, 8\)"),
-        ({"unshuffle": 3}, r"unshuffle: got 3, wanted one of \(1, 2, 4\)"),
-        ({"filters": 2}, "filters: got 2, wanted 4 to 512"),
-        ({"kernel_size": 4}, "kernel_size: got 4, wanted an odd number"),
+        ({"scale": 3}, r"scale: got 3, expected one of \(2, 4, 8\)"),
+        ({"unshuffle": 3}, r"unshuffle: got 3, expected one of \(1, 2, 4\)"),
+        ({"filters": 2}, "filters: got 2, expected 4 to 512"),
+        ({"kernel_size": 4}, "kernel_size: got 4, expected an odd number"),
         ({"residual_scale": 0.0}, "residual_scale: got 0.0"),
-        ({"context": (8, 8, 8, 8)}, "context: got .* wanted at most 3 numbers"),
+        ({"context": (8, 8, 8, 8)}, "context: got .* expected at most 3 numbers"),
         ({"context": (8, 8), "context_blocks": (2,)}, "context_blocks: got .* each of the 2 sizes"),
-        ({"decoder": (8, 8)}, "decoder: got .* wanted at most 1 numbers"),
-        ({"decoder": (2,)}, "decoder: got .* wanted at most 1 numbers from 4"),
-        ({"filter": 64}, r"filter: got 64, wanted only the keys \['activation'"),
+        ({"decoder": (8, 8)}, "decoder: got .* expected at most 1 numbers"),
+        ({"decoder": (2,)}, "decoder: got .* expected at most 1 numbers from 4"),
+        ({"filter": 64}, r"filter: got 64, expected only the keys \['activation'"),
     ],
 )
 def test_wrong_shapes_are_refused(change: dict[str, object], message: str) -> None:

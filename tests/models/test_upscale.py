@@ -132,7 +132,7 @@ def test_nothing_in_nothing_out() -> None:
     ("values", "words"),
     [
         ({"scale": 3}, "scale: got 3, expected one of"),
-        ({"batch_size": 0}, "batch_size: got 0, wanted 1 to 64"),
+        ({"batch_size": 0}, "batch_size: got 0, expected 1 to 64"),
         ({"max_pending_frames": 0}, "max_pending_frames: got 0"),
         ({"max_pending_mb": 0}, "max_pending_mb: got 0"),
         ({"precision": "half"}, "precision: got 'half'"),

@@ -55,15 +55,16 @@ def _levels(a: np.ndarray, b: np.ndarray) -> int:
 
 @pytest.fixture
 def crops(face: np.ndarray) -> np.ndarray:
-    """Five different 32x40 crops of a real face."""
+    """Three different 32x40 crops of a real face."""
     return np.stack([face[y : y + 32, x : x + 40] for y, x in _CORNERS])
 
 
-_CORNERS = ((0, 0), (20, 10), (40, 50), (60, 33), (11, 47))
+_CORNERS = ((0, 0), (20, 10), (60, 33))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 17, 23), (2, 5, 40)])
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((3, 17, 23), np.uint8), ((1, 16, 16), np.uint16), ((2, 5, 40), np.uint16)]
+)
 def test_shape_and_type(upscaler: Upscaler, shape: tuple[int, ...], dtype: type) -> None:
     batch = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (*shape, 3)).astype(dtype)
     high = upscaler(batch)
@@ -152,7 +153,7 @@ def test_bicubic_is_pillows(face: np.ndarray) -> None:
 
 
 def test_interpolation_refuses_what_it_is_not() -> None:
-    with pytest.raises(ValueError, match="wanted bicubic or lanczos"):
+    with pytest.raises(ValueError, match="expected bicubic or lanczos"):
         InterpolationUpscaler("nearest", 2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expected one of"):
         InterpolationUpscaler("bicubic", 3)

@@ -204,7 +204,7 @@ def test_bad_sources_are_one_line(faces, tmp_path):
     (tmp_path / "empty").mkdir()
     for layout, source, error, message in (
         ("folder", tmp_path / "none", InputError, "no such folder"),
-        ("folder", faces / "person 0" / "0.png", InputError, "is a file, wanted a folder"),
+        ("folder", faces / "person 0" / "0.png", InputError, "is a file, expected a folder"),
         ("folder", tmp_path / "empty", DataError, "no image in it"),
         ("imfdb", tmp_path / "empty", DataError, "no image in it"),
         ("chokepoint", tmp_path / "empty", DataError, "no released crops"),
@@ -243,7 +243,7 @@ def test_full_disk_is_one_line_and_the_run_goes_on_later(mount, tmp_path, face):
         Image.fromarray(rough.astype(np.uint8)).save(source / f"{n:02d}.png")
     disk = mount("size=1m")
     cfg = PrepareConfig(hr=128)
-    with pytest.raises(OutputError, match=r"No space left on device.* goes on where it") as caught:
+    with pytest.raises(OutputError, match=r"No space left on device.* resumes where it") as caught:
         prepare("folder", source, disk / "out", cfg)
     assert "\n" not in str(caught.value)
     assert not (disk / "out").exists()

@@ -39,7 +39,7 @@ def test_json_is_the_only_thing_on_stdout(celeba, tmp_path):
     [
         (("celebs", "{faces}"), 2, "did you mean 'celeba'"),
         (("folder", "{faces}", "--hr", "65"), 2, "a divisor of --hr 65"),
-        (("folder", "{faces}", "--reduce", "nearest"), 2, "wanted one of 'bicubic', 'area'"),
+        (("folder", "{faces}", "--reduce", "nearest"), 2, "expected one of 'bicubic', 'area'"),
         (("folder", "{faces}", "--crop", "x"), 2, "crop: got 'x'"),
         (("folder", "{faces}/none"), 3, "no such folder"),
         (("celeba", "{faces}"), 9, "no folder img_align_celeba"),

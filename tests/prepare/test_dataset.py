@@ -45,7 +45,7 @@ def test_what_a_good_one_gives(made):
 def test_not_there_a_file_or_empty(tmp_path):
     one_line(tmp_path / "none", "no such folder; make a data set")
     (tmp_path / "file").touch()
-    one_line(tmp_path / "file", "is a file, wanted a folder")
+    one_line(tmp_path / "file", "is a file, expected a folder")
     (tmp_path / "empty").mkdir()
     one_line(tmp_path / "empty", "is empty; make a data set")
 
@@ -55,7 +55,7 @@ def test_no_data_set_at_all(faces):
 
 
 def test_another_scale(made):
-    one_line(made, "made for scale x2, wanted x4; prepare it with --scale 4", scale=4)
+    one_line(made, "made for scale x2, expected x4; prepare it with --scale 4", scale=4)
 
 
 def test_smaller_than_the_crop(made):
@@ -85,7 +85,7 @@ def test_image_broken_behind_its_header_is_found_on_loading(made):
 def test_wrong_size(made):
     path = first(made, "train/lr_x2/*.png")
     Image.new("RGB", (40, 32)).save(path)
-    one_line(made, r"is 40x32, wanted 32x32 \(HR 64, lr_x2\)")
+    one_line(made, r"is 40x32, expected 32x32 \(HR 64, lr_x2\)")
 
 
 def test_pairs_taken_away_since(made):

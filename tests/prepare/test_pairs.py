@@ -136,7 +136,7 @@ def test_box_is_cut_on_whole_pixels():
 def test_write_leaves_nothing_where_it_fails(tmp_path):
     target = tmp_path / "a.png"
     target.mkdir()  # a folder in the way: the rename fails
-    with pytest.raises(OutputError, match=r"a.png: cannot be written .*goes on where it stopped"):
+    with pytest.raises(OutputError, match=r"a.png: cannot be written .*resumes where it stopped"):
         write_png(target, np.zeros((8, 8, 3), np.uint8), "x")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 

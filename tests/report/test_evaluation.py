@@ -223,5 +223,5 @@ def test_another_version_is_one_line(write, tmp_path):
     folder = write(results(3))
     path = folder / "metrics.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 7}))
-    with pytest.raises(DataError, match="format 7, wanted 1"):
+    with pytest.raises(DataError, match="format 7, expected 1"):
         build_report(folder, tmp_path / "r.html")

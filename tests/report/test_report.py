@@ -160,7 +160,7 @@ class TestBadInput:
         manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 99}))
         text = self.answer(DataError, copied, tmp_path / "r.html")
         assert "of format 99" in text
-        assert "wanted 1" in text
+        assert "expected 1" in text
 
     def test_an_empty_run(self, copied, tmp_path):
         manifest = copied.with_name("out.mp4.json")

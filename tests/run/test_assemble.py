@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import av
@@ -43,16 +44,15 @@ def _planes(path):
 
 _HDR = "colorspace=bt2020nc:color_primaries=bt2020:color_trc"
 _MASTERING = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+# each format, each matrix and each range, the ranges by turns
 _SOURCES = {
     **{
         f"{pix_fmt} {range_}": (pix_fmt, f"range={range_}", "libx264")
-        for pix_fmt in PIXEL_FORMATS
-        for range_ in ("tv", "pc")
+        for pix_fmt, range_ in zip(PIXEL_FORMATS, itertools.cycle(("tv", "pc")))
     },
     **{
         f"{matrix} {range_}": ("yuv420p", f"range={range_}:colorspace={matrix}", "libx264")
-        for matrix in ("smpte170m", "bt709", "bt2020nc")
-        for range_ in ("tv", "pc")
+        for matrix, range_ in (("smpte170m", "tv"), ("bt709", "pc"), ("bt2020nc", "tv"))
     },
     "mjpeg of a camera": ("yuvj420p", "range=pc", "mjpeg"),
     "untagged": ("yuv420p", "range=unknown", "libx264"),

@@ -77,11 +77,11 @@ def test_other_people_s_folders_are_not_replaced(own, tmp_path, name):
 
 def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(own, tmp_path):
     (tmp_path / "faces").write_text("precious")
-    with pytest.raises(OutputError, match="is a file, wanted a folder"):
+    with pytest.raises(OutputError, match="is a file, expected a folder"):
         restore(own, tmp_path / "faces", crops(), overwrite=True)
     (tmp_path / "o.mp4").mkdir()
     for recipe in (crops(), load_recipe("restore", [("upscale", "model", "lanczos")])):
-        with pytest.raises(OutputError, match=r"o\.mp4: is a folder, wanted a file name"):
+        with pytest.raises(OutputError, match=r"o\.mp4: is a folder, expected a file name"):
             restore(own, tmp_path / "o.mp4", recipe, overwrite=True)
     assert (tmp_path / "faces").read_text() == "precious"
     assert names(tmp_path) == ["faces", "o.mp4", "videos"]
@@ -143,7 +143,9 @@ def test_videos_named_after_a_file_spare_the_source_and_other_manifests(own):
 
 
 def test_crops_of_changing_size_make_no_video(clip, tmp_path):
-    with pytest.raises(UsageError, match=r"crop\.mode: got 'native' for face videos, wanted 'can"):
+    with pytest.raises(
+        UsageError, match=r"crop\.mode: got 'native' for face videos, expected 'can"
+    ):
         restore(clip, tmp_path / "faces", crops(("crop", "mode", "native")))
     assert names(tmp_path) == []
 

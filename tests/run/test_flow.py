@@ -102,5 +102,5 @@ def test_waits_name_the_slow_stage():
 
 
 def test_a_queue_without_room_is_refused():
-    with pytest.raises(ValueError, match="wanted 1 or more"):
+    with pytest.raises(ValueError, match="expected 1 or more"):
         Flow().stage("none", [], 0)

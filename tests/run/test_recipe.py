@@ -39,9 +39,9 @@ def test_a_rate_may_be_a_number(rate):
     [
         ({"kind": "restore", "crap": {}}, "unknown table or key 'crap'; did you mean 'crop'"),
         ({"kind": "restore", "crop": {"margn": 1}}, r"r.toml \[crop\]: unknown key 'margn'"),
-        ({"kind": "restore", "crop": 3}, "wanted a table"),
-        ({"kind": "restore", "output": "x"}, "wanted 'frame' or 'faces'"),
-        ({"kind": "train"}, "got kind 'train', wanted 'restore'"),
+        ({"kind": "restore", "crop": 3}, "expected a table"),
+        ({"kind": "restore", "output": "x"}, "expected 'frame' or 'faces'"),
+        ({"kind": "train"}, "got kind 'train', expected 'restore'"),
         ({}, "got kind None"),
     ],
 )

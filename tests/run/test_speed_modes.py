@@ -27,7 +27,7 @@ MODES = {
     "bfloat16": ([("upscale", "precision", "bfloat16")], 4, 0.1),
     "search of every third picture": ([("detect", "stride", 3)], 16, 0.25),
     "search of what changed": ([("detect", "stride", "auto")], 16, 0.25),
-    "graphics card where there is one": (
+    "GPU where there is one": (
         [("decode", "hwaccel", "auto"), ("encode", "hwaccel", "auto")], 0, 0.0,
     ),
 }  # fmt: skip
@@ -58,11 +58,11 @@ def test_a_mode_against_the_plain_path(name, plain, untouched, face_clip, watch,
     out = tmp_path / "out.mkv"
     manifest = restore(face_clip, out, override(load_recipe("restore"), [*PLAIN, *changes]))
     _compare(plain, out, untouched, watch, largest, mean)
-    if name.startswith("graphics card") and manifest.notices:
-        about_it = [n for n in manifest.notices if n.startswith("no graphics card")]
-        assert [n.partition(" film")[0].partition(" in ")[0] for n in about_it] == [
-            "no graphics card that decodes this h264",
-            "no graphics card that encodes ffv1",
+    if name.startswith("GPU") and manifest.notices:
+        about_it = [n for n in manifest.notices if n.startswith("no GPU")]
+        assert [n.partition(" video")[0].partition(" in ")[0] for n in about_it] == [
+            "no GPU that decodes this h264",
+            "no GPU that encodes ffv1",
         ]
 
 

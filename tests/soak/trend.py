@@ -39,7 +39,7 @@ def judge(points: Sequence[Point], begin: int, end: int) -> dict[str, Any]:
     """
     judged = [p for p in points if begin <= p.frames < end]
     if len(judged) < 10:
-        raise ValueError(f"{len(judged)} samples between frames {begin} and {end}, wanted 10")
+        raise ValueError(f"{len(judged)} samples between frames {begin} and {end}, expected 10")
     judged = judged[:: 1 + len(judged) // _MOST]
     frames = np.array([p.frames for p in judged], float)
     result: dict[str, Any] = {"from": judged[0].frames, "to": judged[-1].frames}

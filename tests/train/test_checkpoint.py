@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_one_clear_line(state, tmp_path: Path) -> None:
         load_checkpoint(path, state)
     save_checkpoint(path, state, {})
     other = {**state, "net/kernel": keras.Variable(np.zeros((2, 4), "float32"))}
-    with pytest.raises(DataError, match=r"'net/kernel' is \(2, 3\), wanted \(2, 4\)"):
+    with pytest.raises(DataError, match=r"'net/kernel' is \(2, 3\), expected \(2, 4\)"):
         load_checkpoint(path, other)
 
 

@@ -161,7 +161,7 @@ def test_what_is_shown_is_told_as_it_is(tiny, dataset: Path, tmp_path: Path) -> 
     shown = open_source(tiny(data={"source": "files", "patch_px": 32}), dataset).shown
     assert shown.sides == (32, 32)
     assert "degraded" not in shown.words
-    with pytest.raises(UsageError, match=r"extra: got .*wanted none with source = 'files'"):
+    with pytest.raises(UsageError, match=r"extra: got .*expected none with source = 'files'"):
         tiny(data={"source": "files", "extra": [str(extra)]})
 
 
@@ -184,13 +184,13 @@ def test_bad_folders_are_one_clear_line(tiny, dataset: Path, tmp_path: Path) -> 
         open_source(tiny(data={"extra": [str(tmp_path)]}), dataset)
     with pytest.raises(DataError, match="64 px are smaller than the crop of 96 px"):
         open_source(tiny(data={"patch_px": 48}), dataset)
-    with pytest.raises(DataError, match="made for scale x2, wanted x4"):
+    with pytest.raises(DataError, match="made for scale x2, expected x4"):
         open_source(tiny(data={"source": "files"}, generator={"scale": 4}), dataset)
-    with pytest.raises(DataError, match=r"32 px wide, wanted data.patch_px = 16; .* --hr 32"):
+    with pytest.raises(DataError, match=r"32 px wide, expected data.patch_px = 16; .* --hr 32"):
         open_source(tiny(data={"source": "files"}), dataset)
-    with pytest.raises(DataError, match=r"holds 12 pairs, wanted at least data.batch = 16"):
+    with pytest.raises(DataError, match=r"holds 12 pairs, expected at least data.batch = 16"):
         open_source(tiny(data={"source": "files", "batch": 16}), dataset)
-    with pytest.raises(DataError, match="patch_px: got 24, wanted a multiple of 16"):
+    with pytest.raises(DataError, match="patch_px: got 24, expected a multiple of 16"):
         open_source(tiny(data={"source": "device", "patch_px": 24}), dataset)
 
 

@@ -138,7 +138,7 @@ def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, undisturbed, tmp_
         assert signal.getsignal(signal.SIGTERM) is before
         assert told[-1] == f"stopped after step {step}, which is saved"
     train(long, dataset, tmp_path / "run", report=told.append)
-    assert {"goes on from step 12", "goes on from step 26"} <= set(told)
+    assert {"resumes at step 12", "resumes at step 26"} <= set(told)
     whole, stopped = arrays(undisturbed("dataset")), arrays(tmp_path / "run")
     for name in whole:
         np.testing.assert_array_equal(whole[name], stopped[name], err_msg=name)
@@ -172,7 +172,7 @@ def test_the_command_says_that_a_stopped_run_goes_on(tiny, dataset, tmp_path) ->
     told = process.communicate(timeout=100)[1]
     assert process.returncode == 130
     assert told.splitlines()[-1].endswith(
-        "run: interrupted; what is done is kept, the same command goes on from there"
+        "run: interrupted; finished work is kept; the same command resumes"
     )
     assert "which is saved" in told
     assert (tmp_path / "run" / CHECKPOINT).is_file()

@@ -45,7 +45,9 @@ def test_a_kinds_checkpoint_holds_its_whole_state(tiny, tmp_path, kind: str) -> 
 
 
 def test_an_unknown_kind_is_refused(tiny) -> None:
-    with pytest.raises(UsageError, match="kind: got 'nadam', wanted one of 'adam', 'adamax', 'li"):
+    with pytest.raises(
+        UsageError, match="kind: got 'nadam', expected one of 'adam', 'adamax', 'li"
+    ):
         tiny(optimiser={"kind": "nadam"})
 
 
@@ -59,7 +61,7 @@ def test_a_run_of_an_older_recipe_goes_on(tiny, dataset, tmp_path) -> None:
     path.write_text(json.dumps(old))
     lines: list[str] = []
     train(recipe, dataset, tmp_path / "run", report=lines.append)
-    assert lines[0] == "goes on from step 4"
+    assert lines[0] == "resumes at step 4"
     old["optimiser"]["rate"] = 0.5
     path.write_text(json.dumps(old))
     with pytest.raises(UsageError, match=r"\[optimiser\] differs"):

@@ -46,13 +46,13 @@ def test_the_seed_is_the_papers_pair_over_500_epochs_of_800_faces() -> None:
     [
         (("loop", "step", 5), r"train-pixel.toml \[loop\]: unknown key 'step'; did you mean"),
         (("lop", "steps", 5), "unknown table 'lop'; did you mean 'loop'"),
-        (("loop", "steps", 0), r"\[loop\]: steps: got 0, wanted 1 or more"),
-        (("loop", "steps", "many"), r"\[loop\] steps: got 'many', wanted a whole number"),
-        (("data", "batch", 0), "batch: got 0, wanted 1 to 4096"),
-        (("data", "fixed_share", 0.9), r"native_share: got 0.15, wanted fixed_share \+ native"),
+        (("loop", "steps", 0), r"\[loop\]: steps: got 0, expected 1 or more"),
+        (("loop", "steps", "many"), r"\[loop\] steps: got 'many', expected a whole number"),
+        (("data", "batch", 0), "batch: got 0, expected 1 to 4096"),
+        (("data", "fixed_share", 0.9), r"native_share: got 0.15, expected fixed_share \+ native"),
         (("generator", "scale", 3), r"\[generator\]: generator.scale: got 3"),
         (("degrade", "share", 2.0), r"\[degrade\]: degrade.share: got 2.0"),
-        (("loss", "pixel", 0.0), "wanted at least one loss"),
+        (("loss", "pixel", 0.0), "expected at least one loss"),
         (("optimiser", "ema", 1.0), "ema: got 1.0"),
         (("loss", "adversarial", 0.1), None),
     ],
@@ -66,7 +66,7 @@ def test_wrong_values_name_file_table_and_key(override, message: str | None) -> 
 
 
 def test_a_discriminator_of_another_size_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"discriminator.side: got 48 px, wanted .* = 96 px"):
+    with pytest.raises(UsageError, match=r"discriminator.side: got 48 px, expected .* = 96 px"):
         load_train_recipe("train-gan", [("generator", "scale", 4)])
     assert isinstance(load_train_recipe("train-pixel", [("generator", "scale", 4)]), TrainRecipe)
 
@@ -79,7 +79,7 @@ def test_patches_that_an_hourglass_cannot_halve_are_refused() -> None:
 
 
 def test_other_kinds_are_refused() -> None:
-    with pytest.raises(UsageError, match="kind is 'restore', wanted 'train'"):
+    with pytest.raises(UsageError, match="kind is 'restore', expected 'train'"):
         load_train_recipe("restore")
     with pytest.raises(UsageError, match="unknown table 'lopp'; did you mean 'loop'"):
         train_recipe_from_dict({"kind": "train", "lopp": {}}, Path("mine.toml"))

@@ -82,32 +82,32 @@ def test_the_base_may_lie_beside_the_file_and_be_changed(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "train"}, "kind is 'train', wanted 'tune'"),
+        ({"kind": "train"}, "kind is 'train', expected 'tune'"),
         ({"spac": {}}, "unknown table or key 'spac'; did you mean 'space'"),
         ({"base": "train-pixl"}, "mine.toml base: .*did you mean 'train-pixel'"),
-        ({"base": 3}, "base: got 3, wanted the name"),
+        ({"base": 3}, "base: got 3, expected the name"),
         ({"search": {"trails": 3}}, r"\[search\]: unknown key 'trails'; did you mean 'trials'"),
-        ({"search": {"rungs": 9}}, r"steps: got 1800, wanted at least factor .* = 6561"),
-        ({"search": {"seed": 0}}, "seed: got 0, wanted 1 or more"),
-        ({"search": {"minutes": 0.0}}, "minutes: got 0.0, wanted more than 0"),
-        ({"search": 3}, r"\[search\]: got 3, wanted a table"),
+        ({"search": {"rungs": 9}}, r"steps: got 1800, expected at least factor .* = 6561"),
+        ({"search": {"seed": 0}}, "seed: got 0, expected 1 or more"),
+        ({"search": {"minutes": 0.0}}, "minutes: got 0.0, expected more than 0"),
+        ({"search": 3}, r"\[search\]: got 3, expected a table"),
         ({"space": {}}, "got nothing to vary"),
         ({"space": {"loop": {"steps": [1, 2]}}}, "unknown table 'loop'"),
-        ({"space": {"generator": 3}}, "generator: got 3, wanted a table"),
+        ({"space": {"generator": 3}}, "generator: got 3, expected a table"),
         ({"space": {"generator": {"filter": [8, 16]}}}, "unknown key 'filter'; did you mean 'fil"),
         ({"space": {"generator": {"scale": [2, 4]}}}, "scale: cannot be varied: gains at two"),
-        ({"space": {"generator": {"filters": [16]}}}, "wanted two or more choices, or a range"),
-        ({"space": {"generator": {"filters": [16, 1]}}}, "filters: got 1, wanted 4 to 512"),
-        ({"space": {"generator": {"filters": ["16", "32"]}}}, "got '16', wanted a whole number"),
-        ({"space": {"loss": {"content_layers": [["a"], ["b"]]}}}, "wanted numbers, texts or"),
-        ({"space": {"optimiser": {"rate": {"low": 1.0}}}}, "wanted low and high"),
+        ({"space": {"generator": {"filters": [16]}}}, "expected two or more choices, or a range"),
+        ({"space": {"generator": {"filters": [16, 1]}}}, "filters: got 1, expected 4 to 512"),
+        ({"space": {"generator": {"filters": ["16", "32"]}}}, "got '16', expected a whole number"),
+        ({"space": {"loss": {"content_layers": [["a"], ["b"]]}}}, "expected numbers, texts or"),
+        ({"space": {"optimiser": {"rate": {"low": 1.0}}}}, "expected low and high"),
         ({"space": {"optimiser": {"rate": {"low": 1, "hihg": 2}}}}, "did you mean 'high'"),
-        ({"space": {"optimiser": {"rate": {"low": 2, "high": 1}}}}, "wanted low below high"),
+        ({"space": {"optimiser": {"rate": {"low": 2, "high": 1}}}}, "expected low below high"),
         (
             {"space": {"optimiser": {"final_share": {"low": 0, "high": 1, "log": True}}}},
-            "wanted more than 0 with log",
+            "expected more than 0 with log",
         ),
-        ({"space": {"generator": {"blocks": {"low": 1.5, "high": 4}}}}, "wanted whole numbers"),
+        ({"space": {"generator": {"blocks": {"low": 1.5, "high": 4}}}}, "expected whole numbers"),
     ],
 )
 def test_faults_name_file_table_and_key(change: dict[str, Any], message: str) -> None:
@@ -119,7 +119,7 @@ def test_faults_name_file_table_and_key(change: dict[str, Any], message: str) ->
 def test_faults_of_overrides_are_named() -> None:
     with pytest.raises(UsageError, match="unknown table 'serch'; did you mean 'search'"):
         load_tune_recipe(overrides=[("serch", "trials", 3)])
-    with pytest.raises(UsageError, match="wanted faces to compare the trials on"):
+    with pytest.raises(UsageError, match="expected faces to compare the trials on"):
         load_tune_recipe(overrides=[("data", "validation", 0)])
 
 
@@ -128,7 +128,7 @@ def test_values_are_laid_over_the_recipe_or_refused() -> None:
     changed = with_values(base, {"generator.filters": 24, "optimiser.kind": "lion"})
     assert (changed.generator.filters, changed.optimiser.kind) == (24, "lion")
     assert changed.data == base.data
-    with pytest.raises(UsageError, match=r"discriminator.side: got 64 px, wanted .* = 80 px"):
+    with pytest.raises(UsageError, match=r"discriminator.side: got 64 px, expected .* = 80 px"):
         with_values(base, {"loss.adversarial": 0.1, "data.patch_px": 40})
 
 

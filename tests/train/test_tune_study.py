@@ -170,7 +170,7 @@ def test_a_finished_study_is_not_run_again(story: Story, dataset: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in story.study.glob("trials/*")}
     lines: list[str] = []
     result = tune(story.recipe, dataset, story.study, report=lines.append)
-    assert lines == [f"{story.study}: goes on after 3 trials"]
+    assert lines == [f"{story.study}: resumes after 3 trials"]
     assert [dataclasses.asdict(row) for row in result.rows] == story.answer["trials"]
     assert {p: p.stat().st_mtime_ns for p in story.study.glob("trials/*")} == before
     assert not list(story.study.glob("trials/*/checkpoint.npz"))

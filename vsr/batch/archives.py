@@ -118,7 +118,7 @@ class _Budget:
             )
         if size > _MAX_FILE and not is_archive(path):
             raise DataError(
-                f"{path}: has {size:,} bytes, wanted a frame or a label file; remove it, or raise "
+                f"{path}: has {size:,} bytes, expected a frame or label file; remove it, or raise "
                 "VSR_MAX_ARCHIVE_FILE_BYTES"
             )
 

@@ -38,7 +38,7 @@ class BucketStorage:
         self.url = f"s3://{place}"
         bucket, _, prefix = place.partition("/")
         if not bucket or {"", ".", ".."} & set(prefix.split("/") if prefix else ()):
-            raise UsageError(f"{url}: is no place in a bucket, wanted s3://BUCKET/PREFIX")
+            raise UsageError(f"{url}: is no place in a bucket, expected s3://BUCKET/PREFIX")
         self._root = place
 
     @property

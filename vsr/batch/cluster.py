@@ -68,7 +68,7 @@ def parts_of(address: str) -> tuple[str, int]:
     """Host and port of an address. Raises UsageError."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"--address: got '{address}', wanted HOST:6379 or local")
+        raise UsageError(f"--address: got '{address}', expected HOST:6379 or local")
     return host.strip("[]"), int(port)
 
 

@@ -75,7 +75,7 @@ def make_engine(options: WorkOptions, keep_open: Sequence[int]) -> Engine:
             raise UsageError(f"--{name}: is for --engine ray; got --engine {options.engine}")
     if options.engine == "local":
         return LocalEngine(options.workers, retries=options.retries, keep_open=keep_open)
-    raise UsageError(f"--engine: got '{options.engine}', wanted local or ray")
+    raise UsageError(f"--engine: got '{options.engine}', expected local or ray")
 
 
 def run_batch(
@@ -151,7 +151,7 @@ def _sort_out(
         todo.append(job)
         if found.standing == "foreign":
             raise OutputError(
-                f"{storage.where(job.name)}: something stands there that vsr batch has not made; "
+                f"{storage.where(job.name)}: already exists and was not created by vsr batch; "
                 "choose another folder with -o"
             )
         if found.standing != "open":

@@ -118,9 +118,9 @@ class LocalEngine:
         self, workers: int | None = None, *, retries: int = 1, keep_open: Sequence[int] = ()
     ) -> None:
         if workers is not None and workers < 1:
-            raise UsageError(f"--workers: got {workers}, wanted 1 or more")
+            raise UsageError(f"--workers: got {workers}, expected 1 or more")
         if retries < 0:
-            raise UsageError(f"--retries: got {retries}, wanted 0 or more")
+            raise UsageError(f"--retries: got {retries}, expected 0 or more")
         self.workers = workers
         self.keep_open = tuple(keep_open)
         self._retries = retries

@@ -46,15 +46,15 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         if self.protocol not in ("frames", "seed"):
-            raise UsageError(f"--protocol: got '{self.protocol}', wanted frames or seed")
+            raise UsageError(f"--protocol: got '{self.protocol}', expected frames or seed")
         if self.protocol == "seed" and self.faces != "truth":
             raise UsageError("--protocol seed: cuts faces at labelled eyes; use --faces truth")
         if self.faces not in ("truth", "detect"):
-            raise UsageError(f"--faces: got '{self.faces}', wanted truth or detect")
+            raise UsageError(f"--faces: got '{self.faces}', expected truth or detect")
         if self.background < 0:
-            raise UsageError(f"--background: got {self.background}, wanted 0 or more")
+            raise UsageError(f"--background: got {self.background}, expected 0 or more")
         if not 1 <= self.face_side <= 10 or not 1 <= self.crop_side <= 10:
-            raise UsageError("face_side, crop_side: wanted 1 to 10 eye distances")
+            raise UsageError("face_side, crop_side: expected 1 to 10 eye distances")
 
 
 def settings_of(recipe: Recipe, cfg: BatchConfig, kind: str) -> dict[str, Any]:
@@ -109,12 +109,12 @@ def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found,
     if request.recipe.output != "frame":
         raise UsageError(
             f"recipe {request.recipe.name}: got output '{request.recipe.output}', "
-            "wanted 'frame'; choose another recipe"
+            "expected 'frame'; choose another recipe"
         )
     if request.batch.protocol == "seed" and (kind, request.recipe.upscale.scale) != (
         "chokepoint", 2,
     ):  # fmt: skip
-        raise UsageError("--protocol seed: wanted --dataset chokepoint and a model of scale 2")
+        raise UsageError("--protocol seed: expected --dataset chokepoint and a model of scale 2")
     settings = settings_of(request.recipe, request.batch, kind)
     if kind == "videos":
         found, jobs = _videos(request, settings)
@@ -125,7 +125,7 @@ def plan(request: BatchRequest, progress: ProgressHook = silent) -> tuple[Found,
     if not jobs:
         wanted = "video files" if kind == "videos" else "folders or archives of frames 00000000.jpg"
         chosen = f" named like {', '.join(request.only)}" if request.only else ""
-        raise InputError(f"{request.root.url}: nothing found{chosen}, wanted {wanted}")
+        raise InputError(f"{request.root.url}: nothing found{chosen}, expected {wanted}")
     machine = {key: getattr(request.recipe.upscale, key) for key in _OF_THE_MACHINE}
     return found, [dataclasses.replace(job, machine=machine) for job in jobs]
 
@@ -136,7 +136,7 @@ def kind_of(dataset: str) -> JobKind:
         return "chokepoint"
     if dataset == "videos":
         return "videos"
-    raise UsageError(f"--dataset: got '{dataset}', wanted chokepoint or videos")
+    raise UsageError(f"--dataset: got '{dataset}', expected chokepoint or videos")
 
 
 def _videos(request: BatchRequest, settings: dict[str, Any]) -> tuple[Found, list[Job]]:

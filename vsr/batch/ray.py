@@ -120,13 +120,13 @@ class RayEngine:
         gpus: float = 0.0,
     ) -> None:
         if workers is not None and workers < 1:
-            raise UsageError(f"--workers: got {workers}, wanted 1 or more")
+            raise UsageError(f"--workers: got {workers}, expected 1 or more")
         if retries < 0:
-            raise UsageError(f"--retries: got {retries}, wanted 0 or more")
+            raise UsageError(f"--retries: got {retries}, expected 0 or more")
         if not cpus > 0:
-            raise UsageError(f"--cpus: got {cpus:g}, wanted more than 0")
+            raise UsageError(f"--cpus: got {cpus:g}, expected more than 0")
         if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
-            raise UsageError(f"--gpus: got {gpus:g}, wanted 0 to 1 or a whole number")
+            raise UsageError(f"--gpus: got {gpus:g}, expected 0 to 1 or a whole number")
         if address is not None and address not in NAMED:
             parts_of(address)
         if importlib.util.find_spec("ray") is None:
@@ -245,7 +245,7 @@ class _Crew:
             version, worker.node = value
             if version != vsr.__version__:
                 raise VsrError(
-                    f"node {worker.node[:8]}: has vsr {version}, wanted {vsr.__version__} as "
+                    f"node {worker.node[:8]}: has vsr {version}, expected {vsr.__version__} as "
                     "here; install the same on every machine"
                 )
         elif worker.task is not None:

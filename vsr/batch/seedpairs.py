@@ -93,7 +93,7 @@ def make_seed_pairs(
     info = probe_folder(frames, recipe.decode)
     if (info.width, info.height) != FRAME_SIZE or info.bit_depth != 8:
         raise DataError(
-            f"{frames}: got frames of {info.width}x{info.height} in {info.bit_depth} bit, wanted "
+            f"{frames}: got frames of {info.width}x{info.height} in {info.bit_depth} bit, expected "
             f"{FRAME_SIZE[0]}x{FRAME_SIZE[1]} in 8; get them in their original size"
         )
     reader, tally = FolderReader(info, cfg=recipe.decode), _Tally()

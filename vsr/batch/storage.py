@@ -119,7 +119,7 @@ def open_storage(location: str) -> Storage:
 
         return BucketStorage(location)
     if colon and scheme != "file":
-        raise UsageError(f"{location}: got the scheme '{scheme}', wanted a folder or s3://")
+        raise UsageError(f"{location}: got the scheme '{scheme}', expected a folder or s3://")
     return LocalStorage(Path(location.removeprefix("file://")))
 
 

@@ -75,7 +75,7 @@ def refuse_foreign(storage: Storage) -> None:
     for name in (CSV_FILE, JSON_FILE, *TABLES):
         if storage.size(name) is not None:
             raise OutputError(
-                f"{storage.where(name)}: stands there, and vsr batch has not made it; choose "
+                f"{storage.where(name)}: already exists and was not created by vsr batch; choose "
                 "another folder with -o"
             )
 

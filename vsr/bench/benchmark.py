@@ -68,14 +68,14 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
-            raise UsageError(f"--repeats: got {self.repeats}, wanted 1 or more")
+            raise UsageError(f"--repeats: got {self.repeats}, expected 1 or more")
         if not 0 <= self.faces <= 9:
-            raise UsageError(f"--faces: got {self.faces}, wanted 0 to 9")
+            raise UsageError(f"--faces: got {self.faces}, expected 0 to 9")
         if not 16 <= self.face_px <= 200:
-            raise UsageError(f"--face-px: got {self.face_px:g}, wanted 16 to 200")
+            raise UsageError(f"--face-px: got {self.face_px:g}, expected 16 to 200")
         for part in self.parts:
             if part not in PARTS:
-                raise UsageError(f"--part: got '{part}', wanted some of {', '.join(PARTS)}")
+                raise UsageError(f"--part: got '{part}', expected some of {', '.join(PARTS)}")
 
 
 def benchmark(
@@ -230,7 +230,7 @@ def _start_up(
     starts = min(STARTS, cfg.repeats)
     for number in range(starts):
         times.append(first_frame_seconds(clip.path, recipe, folder))
-        progress(Progress("starting anew", number + 1, starts, unit="starts"))
+        progress(Progress("restarting", number + 1, starts, unit="starts"))
     return StartUp(
         first_frame_s=Spread.of(first for first, _ in times),
         imports_s=Spread.of(ready for _, ready in times),

@@ -32,7 +32,7 @@ def lower_bound(stages: Mapping[str, StageTime], cores: int) -> Bound:
     more than one second of work a second each. Raises ValueError on no stage or no core.
     """
     if not stages or cores < 1:
-        raise ValueError(f"lower_bound: got {len(stages)} stages, {cores} cores; wanted both")
+        raise ValueError(f"lower_bound: got {len(stages)} stages, {cores} cores; expected both")
     name, slowest = max(stages.items(), key=lambda item: item[1].seconds)
     work = sum(stage.cpu_s for stage in stages.values()) / cores
     if work >= slowest.seconds:

@@ -55,7 +55,7 @@ def take_clip(
     folder: where a drawn or shortened clip is put. Raises InputError, UsageError.
     """
     if seconds is not None and not seconds > 0:
-        raise UsageError(f"--seconds: got {seconds:g}, wanted more than 0")
+        raise UsageError(f"--seconds: got {seconds:g}, expected more than 0")
     path = source
     if path is None:
         count = max(1, round((seconds or DEFAULT_S) * FPS))

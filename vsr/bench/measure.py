@@ -27,7 +27,7 @@ class Spread:
         """The spread of one value or more; raises ValueError where there is none."""
         found = sorted(values)
         if not found:
-            raise ValueError("Spread.of: got no value, wanted one or more")
+            raise ValueError("Spread.of: got no value, expected one or more")
         return cls(found[0], statistics.median(found), found[-1], len(found))
 
 

@@ -57,7 +57,7 @@ def draw_clip(
 def scene(frames: int, *, faces: int = 1, face_px: float = 64.0) -> Iterator[np.ndarray]:
     """The scene's pictures, uint8 (600, 800, 3) RGB: seeded, with mild sensor noise."""
     if not 0 <= faces <= 9:
-        raise ValueError(f"scene: got {faces} faces, wanted 0 to 9")
+        raise ValueError(f"scene: got {faces} faces, expected 0 to 9")
     background = room()
     picture, mask = _sized(face_px / _FACE_SHARE)
     noise = np.random.default_rng(1)

@@ -23,7 +23,7 @@ _HELP = """Super-resolve every sequence of a data set, or every video below a fo
 - `vsr batch videos/ -o out/ --dataset videos`
 - `vsr batch s3://bucket/ChokePoint -o s3://bucket/out --engine ray --gpus 0.5 --workers 8`
 
-Run it again after an interruption: what is finished is skipped, the rest goes on.
+Run it again after an interruption: finished sequences are skipped, the rest is made.
 `out/summary.csv` has a row per sequence; a failed one has its reason there and does not stop
 the others, but the exit code is not 0 then.
 """
@@ -94,7 +94,7 @@ def batch(
 ) -> None:
     state.debug = state.debug or debug
     if out is None and not listing:
-        raise UsageError("-o: missing, wanted a folder for the results (or --list)")
+        raise UsageError("-o: missing, expected a folder for the results (or --list)")
     if report is not None and out is not None and "://" in out:
         raise UsageError("--report: needs the results in a folder; copy them, then 'vsr report'")
     from vsr.batch.driver import WorkOptions, do_jobs

@@ -15,7 +15,7 @@ Engine = Annotated[
 Workers = Annotated[
     int | None, typer.Option(help="Worker processes; as fit by default.", rich_help_panel=_WORK)
 ]
-Retries = Annotated[int, typer.Option(help="After a worker's death.", rich_help_panel=_WORK)]
+Retries = Annotated[int, typer.Option(help="Retries after a worker crash.", rich_help_panel=_WORK)]
 Overwrite = Annotated[
     bool, typer.Option(help="Redo what has other settings or source.", rich_help_panel=_WORK)
 ]

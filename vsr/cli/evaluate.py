@@ -67,7 +67,7 @@ def models(
         str, typer.Option(help="Comma-separated.")
     ] = "psnr,ssim,haarpsi,perceptual,identity",
     limit: Annotated[
-        int | None, typer.Option(help="So many faces, evenly spaced; all by default.")
+        int | None, typer.Option(help="Number of faces, evenly sampled (default: all).")
     ] = None,
     feature_faces: Annotated[
         int, typer.Option(help="Faces for perceptual and identity; 0 for all.")

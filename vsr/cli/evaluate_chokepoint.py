@@ -41,8 +41,10 @@ def chokepoint(
         int | None, typer.Option(help="2 or 4; that of the first model by default.")
     ] = None,
     per_person: Annotated[int, typer.Option(help="Faces of a person in a sequence.")] = 5,
-    max_pairs: Annotated[int, typer.Option(help="Of either kind.")] = 200_000,
-    resamples: Annotated[int, typer.Option(help="For the intervals.")] = 1000,
+    max_pairs: Annotated[
+        int, typer.Option(help="Genuine and impostor pairs, at most, each.")
+    ] = 200_000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the intervals.")] = 1000,
     background: Annotated[
         int, typer.Option(help="Search frames below this number for false faces; 0: none.")
     ] = 100,

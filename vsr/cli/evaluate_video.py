@@ -51,13 +51,13 @@ def video(
     feature_every: Annotated[
         int, typer.Option(help="Perceptual and identity in every n-th frame only.")
     ] = 1,
-    fps: Annotated[str | None, typer.Option(help="As of 'vsr run'.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frame grid, as in 'vsr run'.")] = None,
     pipeline: Annotated[str, typer.Option(help="A recipe of 'vsr run'.")] = "restore",
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Also of [degrade]; repeat it."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the degradation's noise.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
     overwrite: Annotated[

@@ -21,7 +21,7 @@ def told_if_interrupted(out: Path) -> Iterator[None]:
 
         if not journal_path(out).exists():
             raise
-        fail("interrupted; finished parts are kept, the same command goes on from there")
+        fail("interrupted; finished parts are kept; the same command resumes")
         raise Exit(INTERRUPTED) from None
 
 
@@ -31,5 +31,5 @@ def kept_if_interrupted(out: Path | str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        fail(f"{out}: interrupted; what is done is kept, the same command goes on from there")
+        fail(f"{out}: interrupted; finished work is kept; the same command resumes")
         raise

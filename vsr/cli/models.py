@@ -93,7 +93,9 @@ def add(
     terms: Annotated[
         str | None, typer.Option(help="What a user must know, e.g. 'research only'.")
     ] = None,
-    licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. 'CC0-1.0'.")] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of the weights, e.g. 'CC0-1.0'.")
+    ] = None,
     mirror: Annotated[
         bool | None, typer.Option(help="Average with the mirrored picture: twice the work.")
     ] = None,

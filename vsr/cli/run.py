@@ -25,7 +25,7 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o out.mp4 --report report.html`
 - `vsr run input.mp4 -o out.mp4 --dry-run`
 
-Interrupted, killed, or out of disk space? The same command goes on where it ended.
+Interrupted, killed, or out of disk space? The same command resumes.
 
 Beside the output lies its manifest (`out.mp4.json`): settings, versions, tracks, timings.
 """
@@ -69,12 +69,13 @@ def run(
         bool,
         typer.Option(
             "--resume/--restart",
-            help="Go on where an interrupted run of the same command ended, or begin anew.",
+            help="Resume an interrupted run of the same command, or start over.",
         ),
     ] = True,
     report: page.ReportOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell frames, time, memory and disk it takes.")
+        bool,
+        typer.Option("--dry-run", help="Estimate frames, time, memory and disk; write nothing."),
     ] = False,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
@@ -86,7 +87,7 @@ def run(
     from vsr.run.restore import restore
 
     if output is not None and output not in ("frame", "faces"):
-        raise UsageError(f"--output: got '{output}', wanted 'frame' or 'faces'")
+        raise UsageError(f"--output: got '{output}', expected 'frame' or 'faces'")
     recipe = opt.resolve_recipe(
         pipeline,
         sets,

@@ -25,7 +25,7 @@ _HELP = """Train a face super-resolver on a data set of 'vsr prepare'.
 * `vsr train celeba-178 -o runs/x4 --set generator.scale=4 --set loop.minutes=30`
 
 RUN gets log.csv, curves.png, grids/ (LR, bicubic, SR, HR), tensorboard/, checkpoint.npz and at
-the end export/, which `vsr models add RUN` turns into a model. The same command goes on with a
+the end export/, which `vsr models add RUN` turns into a model. The same command resumes a
 run that was stopped or killed. KERAS_BACKEND chooses TensorFlow (default), JAX or PyTorch.
 """
 
@@ -48,7 +48,7 @@ def train(
     init: Annotated[
         str | None, typer.Option(help="Start from a model's weights: a name or its .json.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the model that is exported.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the exported model.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,

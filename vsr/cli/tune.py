@@ -25,7 +25,7 @@ _HELP = """Search for a better training recipe: network shape, initialiser, opti
 
 Each trial is a short 'vsr train'; Hyperband gives only the best of them more steps. STUDY gets
 trials.csv, trials.json, best.toml and trials/ (recipe, log and run of each). The same command
-goes on with a study that was stopped or killed. Needs: pip install 'face-vsr[tune]'.
+resumes a study that was stopped or killed. Needs: pip install 'face-vsr[tune]'.
 """
 
 
@@ -48,9 +48,9 @@ def tune(
             help="Change [search] or the base recipe all trials share; repeatable.",
         ),
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="So many short training runs in all.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Number of short training runs.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the search and of every trial.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the search and of every trial.")] = None,
     init: Annotated[
         str | None, typer.Option(help="Start every trial from a model: a name or its .json.")
     ] = None,
@@ -103,7 +103,7 @@ def _report(result: StudyResult, recipe: TuneRecipe, *, as_json: bool, quiet: bo
     Console(width=max(console.width, 140)).print(table)  # in one piece, even in a pipe
     typer.echo(verdict(result, recipe))
     if result.ended == "minutes":
-        typer.echo("the time is up; the same command goes on from here")
+        typer.echo("time is up; the same command resumes the search")
     if result.recipe is not None:
         where = shlex.quote(str(result.recipe))
         typer.echo(f"train it with: vsr train DATASET -o RUN --pipeline {where}")

@@ -39,7 +39,7 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, base: T | None = N
     Raises UsageError on unknown keys, wrong types and refused values.
     """
     if not isinstance(table, Mapping):
-        raise UsageError(f"{where}: got {table!r}, wanted a table of keys")
+        raise UsageError(f"{where}: got {table!r}, expected a table of keys")
     hints = _hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
@@ -73,18 +73,18 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
                 return _coerce(value, option, where)
             except UsageError:
                 continue
-        raise UsageError(f"{where}: got {value!r}, wanted {_name(hint)}")
+        raise UsageError(f"{where}: got {value!r}, expected {_name(hint)}")
     if origin is typing.Literal:
         if value not in args:
             choices = ", ".join(repr(a) for a in args)
-            raise UsageError(f"{where}: got {value!r}, wanted one of {choices}")
+            raise UsageError(f"{where}: got {value!r}, expected one of {choices}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise UsageError(f"{where}: got {value!r}, wanted a list")
+            raise UsageError(f"{where}: got {value!r}, expected a list")
         inner = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
         if len(inner) != len(value):
-            raise UsageError(f"{where}: got {len(value)} values, wanted {len(inner)}")
+            raise UsageError(f"{where}: got {len(value)} values, expected {len(inner)}")
         return tuple(_coerce(v, h, where) for v, h in zip(value, inner, strict=True))
     if hint is Path and isinstance(value, str):
         return Path(value)
@@ -92,14 +92,14 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
         try:
             return float(value)
         except OverflowError:
-            raise UsageError(f"{where}: got {str(value)[:20]}…, wanted a number") from None
+            raise UsageError(f"{where}: got {str(value)[:20]}…, expected a number") from None
     if hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     if isinstance(hint, type) and isinstance(value, hint):
         if isinstance(value, bool) and hint is not bool:
-            raise UsageError(f"{where}: got {value!r}, wanted {_name(hint)}")
+            raise UsageError(f"{where}: got {value!r}, expected {_name(hint)}")
         return value
-    raise UsageError(f"{where}: got {value!r}, wanted {_name(hint)}")
+    raise UsageError(f"{where}: got {value!r}, expected {_name(hint)}")
 
 
 def _name(hint: Any) -> str:
@@ -144,7 +144,9 @@ def parse_set(assignment: str) -> tuple[str, str, Any]:
     name, equals, text = assignment.partition("=")
     table, dot, key = name.strip().partition(".")
     if not equals or not dot or not table or not key or "." in key:
-        raise UsageError(f"--set: got '{assignment}', wanted TABLE.KEY=VALUE, e.g. crop.margin=0.4")
+        raise UsageError(
+            f"--set: got '{assignment}', expected TABLE.KEY=VALUE, e.g. crop.margin=0.4"
+        )
     try:
         value = tomllib.loads(f"v = {text.strip()}")["v"]
     except (ValueError, RecursionError):  # TOMLDecodeError, and e.g. a number of 5,000 digits

@@ -22,7 +22,9 @@ class Box:
     def __post_init__(self) -> None:
         values = (self.x, self.y, self.width, self.height)
         if not all(math.isfinite(v) for v in values) or self.width <= 0 or self.height <= 0:
-            raise ValueError(f"Box: got {values}, wanted finite numbers, width and height above 0")
+            raise ValueError(
+                f"Box: got {values}, expected finite numbers, width and height above 0"
+            )
 
     @property
     def center(self) -> tuple[float, float]:
@@ -70,7 +72,7 @@ class Window:
         if self.x < 0 or self.y < 0 or self.width <= 0 or self.height <= 0:
             raise ValueError(
                 f"Window: got ({self.x}, {self.y}, {self.width}, {self.height}), "
-                "wanted x, y >= 0 and width, height > 0; clip it to the picture first"
+                "expected x, y >= 0 and width, height > 0; clip it to the picture first"
             )
 
     @property

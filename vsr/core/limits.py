@@ -16,5 +16,5 @@ def limit(variable: str, default: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) > 0):
-        raise UsageError(f"{variable}: got {text!r}, wanted a whole number from 1; unset it")
+        raise UsageError(f"{variable}: got {text!r}, expected a whole number from 1; unset it")
     return int(text)

@@ -25,7 +25,7 @@ def _check_rgb(name: str, pixels: np.ndarray) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
         raise ValueError(
             f"{name}: got an array of shape {pixels.shape} and dtype {pixels.dtype}, "
-            "wanted (H, W, 3) in uint8 or uint16; convert the picture to RGB first"
+            "expected (H, W, 3) in uint8 or uint16; convert the picture to RGB first"
         )
 
 
@@ -50,7 +50,7 @@ class YuvPicture:
         dtype = np.uint16 if self.format.bit_depth > 8 else np.uint8
         if self.buffer.ndim != 1 or self.buffer.size != wanted or self.buffer.dtype != dtype:
             raise ValueError(
-                f"YuvPicture: got {self.buffer.size} samples of {self.buffer.dtype}, wanted "
+                f"YuvPicture: got {self.buffer.size} samples of {self.buffer.dtype}, expected "
                 f"{wanted} of {np.dtype(dtype)} for {self.format.name} {self.width}x{self.height}; "
                 "check size and pixel format"
             )
@@ -83,9 +83,9 @@ class Frame:
     def __post_init__(self) -> None:
         _check_rgb("Frame.rgb", self.rgb)
         if self.index < 0:
-            raise ValueError(f"Frame.index: got {self.index}, wanted 0 or more")
+            raise ValueError(f"Frame.index: got {self.index}, expected 0 or more")
         if self.time_base <= 0:
-            raise ValueError(f"Frame.time_base: got {self.time_base}, wanted more than 0")
+            raise ValueError(f"Frame.time_base: got {self.time_base}, expected more than 0")
 
     @property
     def seconds(self) -> float:
@@ -113,9 +113,9 @@ class Face:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.confidence <= 1.0:
-            raise ValueError(f"Face.confidence: got {self.confidence}, wanted 0..1")
+            raise ValueError(f"Face.confidence: got {self.confidence}, expected 0..1")
         if not 0.0 <= self.strength <= 1.0:
-            raise ValueError(f"Face.strength: got {self.strength}, wanted 0..1")
+            raise ValueError(f"Face.strength: got {self.strength}, expected 0..1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def reduce_image(hr: np.ndarray, scale: int, kind: Resizing) -> np.ndarray:
     height, width = hr.shape[:2]
     if height % scale or width % scale:
         raise DataError(
-            f"HR picture: got {width}x{height}, wanted a multiple of {scale} px; crop it first"
+            f"HR picture: got {width}x{height}, expected a multiple of {scale} px; crop it first"
         )
     return resize_image(hr, width // scale, height // scale, kind)
 
@@ -127,7 +127,7 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
     ok, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
     if not ok:
-        raise DataError(f"JPEG encoder refused a picture of shape {picture.shape}; wanted RGB")
+        raise DataError(f"JPEG encoder refused a picture of shape {picture.shape}; expected RGB")
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if decoded is None:
         raise DataError("JPEG decoder refused what the encoder wrote; reinstall OpenCV")

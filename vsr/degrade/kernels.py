@@ -56,7 +56,7 @@ def reduction_matrix(size_in: int, size_out: int, kind: Resizing) -> np.ndarray:
     if kind not in ("bicubic", "area"):
         raise ValueError(f"reduction: got '{kind}', expected 'bicubic' or 'area' here")
     if size_out < 1 or size_out > size_in:
-        raise ValueError(f"reduction: got {size_in} -> {size_out} px, wanted a size from 1 to it")
+        raise ValueError(f"reduction: got {size_in} -> {size_out} px, expected a size from 1 to it")
     ratio = size_in / size_out
     source = np.arange(size_in)[None, :]
     target = np.arange(size_out)[:, None]

@@ -17,7 +17,7 @@ PRESETS_X264 = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"
 
 def _check(name: str, got: object, good: bool, wanted: str) -> None:
     if not good:
-        raise ValueError(f"degrade.{name}: got {got!r}, wanted {wanted}; correct the recipe")
+        raise ValueError(f"degrade.{name}: got {got!r}, expected {wanted}; correct the recipe")
 
 
 @dataclass(frozen=True, kw_only=True)

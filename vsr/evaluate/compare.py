@@ -50,17 +50,19 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         if self.scale not in PROTOCOLS:
-            raise UsageError(f"--scale: got {self.scale}, wanted one of {tuple(PROTOCOLS)}")
+            raise UsageError(f"--scale: got {self.scale}, expected one of {tuple(PROTOCOLS)}")
         if self.reduction not in (None, *get_args(Reduction)):
             wanted = " or ".join(get_args(Reduction))
-            raise UsageError(f"--reduction: got {self.reduction!r}, wanted {wanted}")
+            raise UsageError(f"--reduction: got {self.reduction!r}, expected {wanted}")
         for name in self.measures:
             if name not in MEASURES:
-                raise UsageError(f"--measures: got {name!r}, wanted some of {', '.join(MEASURES)}")
+                raise UsageError(
+                    f"--measures: got {name!r}, expected some of {', '.join(MEASURES)}"
+                )
         if self.limit is not None and self.limit < 1:
-            raise UsageError(f"--limit: got {self.limit}, wanted 1 or more")
+            raise UsageError(f"--limit: got {self.limit}, expected 1 or more")
         if self.feature_faces < 0:
-            raise UsageError(f"--feature-faces: got {self.feature_faces}, wanted 0 or more")
+            raise UsageError(f"--feature-faces: got {self.feature_faces}, expected 0 or more")
 
     @property
     def protocol(self) -> Protocol:

@@ -83,7 +83,7 @@ class IdentityDistance:
         if len(pictures) != len(faces):
             raise DataError(
                 f"identity distance: got {len(pictures)} pictures and {len(faces)} faces, "
-                "wanted one face each; locate them in the references"
+                "expected one face each; locate them in the references"
             )
         chips = [
             self._dlib.get_face_chip(np.ascontiguousarray(picture), face)

@@ -87,12 +87,12 @@ def _pair(sr: np.ndarray, hr: np.ndarray, border: int) -> tuple[np.ndarray, np.n
     if not good or sr.dtype != np.uint8 or hr.dtype != np.uint8:
         raise DataError(
             f"metric: got {sr.shape} {sr.dtype} against {hr.shape} {hr.dtype}, "
-            "wanted two (H, W, 3) uint8 pictures of one size; resize or crop the reference"
+            "expected two (H, W, 3) uint8 pictures of one size; resize or crop the reference"
         )
     least = min(sr.shape[:2]) - 2 * border
     if border < 0 or least < 2 * _SSIM_RADIUS + 1:
         raise DataError(
-            f"metric: got {sr.shape[1]}x{sr.shape[0]} with a border of {border}, wanted at least "
+            f"metric: got {sr.shape[1]}x{sr.shape[0]} with a border of {border}, expected at least "
             f"{2 * _SSIM_RADIUS + 1} pixels a side inside it; use larger pictures"
         )
     inside = slice(border, -border or None)

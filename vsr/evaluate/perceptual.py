@@ -57,7 +57,7 @@ class PerceptualDistance:
         if sr.shape != hr.shape or sr.ndim != 4 or min(sr.shape[1:3]) < 16:
             raise DataError(
                 f"perceptual distance: got {sr.shape} against {hr.shape}, "
-                "wanted two equal (N, H, W, 3) with sides from 16; crop the pictures alike"
+                "expected two equal (N, H, W, 3) with sides from 16; crop the pictures alike"
             )
         size = self._batch_size
         starts = range(0, len(sr), size)

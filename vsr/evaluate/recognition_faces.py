@@ -72,7 +72,7 @@ def sequences_of(root: Path, labels: Path | None, only: Sequence[str]) -> list[S
     if not chosen:
         named = f" named like {', '.join(only)}" if only else ""
         raise InputError(
-            f"{root}: holds no labelled sequence{named}, wanted folders of frames 00000000.jpg "
+            f"{root}: holds no labelled sequence{named}, expected folders of frames 00000000.jpg "
             "and XML files of the same names (archives: unpack them with 'vsr batch --unpack')"
         )
     return chosen
@@ -169,7 +169,7 @@ def describe(
     notice. Raises MissingDependencyError without dlib, UsageError on a model of another scale.
     """
     if protocol == "seed" and any(u.scale != 2 for u in upscalers):
-        raise UsageError("--protocol seed: goes from 64 to 128 pixels, wanted models of scale 2")
+        raise UsageError("--protocol seed: goes from 64 to 128 pixels, expected models of scale 2")
     network, described = EyeAligned(), Described()
     described.refused = {u.name: 0 for u in upscalers}
     frames = _frames(samples, described)

@@ -75,7 +75,7 @@ class StudyConfig:
             ("--across", self.across, ("sequence", "passage")),
         ):
             if value not in known:
-                raise UsageError(f"{name}: got '{value}', wanted {' or '.join(known)}")
+                raise UsageError(f"{name}: got '{value}', expected {' or '.join(known)}")
         for name, value, least in (
             ("--per-person", self.per_person, 1),
             ("--max-pairs", self.max_pairs, 1),
@@ -83,7 +83,7 @@ class StudyConfig:
             ("--background", self.background, 0),
         ):
             if value < least:
-                raise UsageError(f"{name}: got {value}, wanted {least} or more")
+                raise UsageError(f"{name}: got {value}, expected {least} or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def run_study(
     MissingDependencyError without dlib, UsageError where models do not fit.
     """
     if len({u.scale for u in upscalers}) > 1 or len({u.name for u in upscalers}) < len(upscalers):
-        raise UsageError("--model: wanted different models of one scale")
+        raise UsageError("--model: expected different models of one scale")
     sequences = sequences_of(root, labels, only)
     samples = choose_samples(sequences, cfg.per_person, cfg.across)
     described = describe(samples, upscalers, cfg.protocol, progress)
@@ -162,7 +162,7 @@ def run_study(
     if not len(pairs.genuine) or not len(pairs.impostor):
         raise DataError(
             f"{root}: got {len(pairs.genuine)} pairs of one person, {len(pairs.impostor)} of two, "
-            f"between {len(set(groups))} {cfg.across}s, wanted some of both; give more sequences"
+            f"between {len(set(groups))} {cfg.across}s, expected some of both; give more sequences"
         )
     names = [n for n in ("hr", "lr", BASELINE) if n in described.descriptors]
     variants = names + [u.name for u in upscalers if u.name not in names]

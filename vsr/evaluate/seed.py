@@ -47,7 +47,7 @@ def cut_pair(rgb: np.ndarray, person: Person) -> SeedPair | None:
     if box is None:
         return None
     if rgb.dtype != np.uint8:
-        raise DataError(f"seed protocol: got {rgb.dtype} frames, wanted 8-bit ones")
+        raise DataError(f"seed protocol: got {rgb.dtype} frames, expected 8-bit ones")
     height, width = rgb.shape[:2]
     cx, cy = box.center
     if not (0 <= cx < width and 0 <= cy < height) or box.width > 2 * max(width, height):

@@ -131,7 +131,7 @@ def read_hr(path: Path, protocol: Protocol) -> np.ndarray:
         window = Window((width - side) // 2, (height - side) // 2, side, side)
     if window.width < HR_SIDE:
         raise DataError(
-            f"{path}: is {width}x{height}, wanted at least {HR_SIDE} pixels a side; leave it out"
+            f"{path}: is {width}x{height}, expected at least {HR_SIDE} pixels a side; leave it out"
         )
     return resize_image(np.ascontiguousarray(rgb[window.slices]), HR_SIDE, HR_SIDE, "area")
 

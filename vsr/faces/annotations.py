@@ -169,12 +169,12 @@ class _Reader:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.name is None:
             if tag != "dataset":
-                raise self._fault(f"got <{tag}>, wanted <dataset>: no ChokePoint labels")
+                raise self._fault(f"got <{tag}>, expected <dataset>: no ChokePoint labels")
             self.name = attributes.get("name", "")
         elif tag == "frame":
             text = attributes.get("number", "")
             if not (text.isascii() and text.isdigit()):
-                raise self._fault(f"frame number: got '{text}', wanted digits")
+                raise self._fault(f"frame number: got '{text}', expected digits")
             if int(text) in self.frames:
                 raise self._fault(f"frame {text} is listed twice")
             self._frame = (int(text), attributes.get("deleted", "").lower() in ("true", "1"))
@@ -191,7 +191,7 @@ class _Reader:
         except (KeyError, ValueError):
             point = Point(math.nan, math.nan)
         if not (abs(point.x) <= _FARTHEST_PX and abs(point.y) <= _FARTHEST_PX):  # NaN is not
-            raise self._fault(f"{tag}: got {attributes}, wanted numbers x and y in pixels")
+            raise self._fault(f"{tag}: got {attributes}, expected numbers x and y in pixels")
         return point
 
     def _end(self, tag: str) -> None:

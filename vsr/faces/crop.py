@@ -52,7 +52,7 @@ class CropConfig:
 
     def __post_init__(self) -> None:
         if self.mode not in ("native", "canonical"):
-            raise UsageError(f"crop.mode: got {self.mode!r}, wanted native or canonical")
+            raise UsageError(f"crop.mode: got {self.mode!r}, expected native or canonical")
         object.__setattr__(self, "sides", tuple(self.sides))
         if (
             not self.sides
@@ -60,17 +60,17 @@ class CropConfig:
             or list(self.sides) != sorted(set(self.sides))
         ):
             raise UsageError(
-                f"crop.sides: got {list(self.sides)}, wanted ascending sides of 8 or more pixels"
+                f"crop.sides: got {list(self.sides)}, expected ascending sides of 8 or more pixels"
             )
         if not 0.0 <= self.margin <= 2.0:
-            raise UsageError(f"crop.margin: got {self.margin}, wanted 0..2 (0.3 shows the head)")
+            raise UsageError(f"crop.margin: got {self.margin}, expected 0..2 (0.3 shows the head)")
         for name, value, least in (
             ("size", self.size, 8),
             ("max_side", self.max_side, 16),
             ("min_face_px", self.min_face_px, 0),
         ):
             if value < least:
-                raise UsageError(f"crop.{name}: got {value}, wanted {least} or more")
+                raise UsageError(f"crop.{name}: got {value}, expected {least} or more")
 
 
 def crop(items: Iterable[FrameFaces], cfg: CropConfig, *, grid: int = 1) -> Iterator[FrameCrops]:

@@ -67,11 +67,11 @@ class DetectConfig:
         names = ("auto", *DETECTORS)
         if self.detector not in names:
             raise UsageError(
-                f"detect.detector: got {self.detector!r}, wanted one of {', '.join(names)}"
+                f"detect.detector: got {self.detector!r}, expected one of {', '.join(names)}"
             )
         if not 0.0 < self.min_confidence <= 1.0:
             raise UsageError(
-                f"detect.min_confidence: got {self.min_confidence}, wanted more than 0, at most 1"
+                f"detect.min_confidence: got {self.min_confidence}, expected more than 0, at most 1"
             )
         for name, value, least in (
             ("max_side", self.max_side, 64),
@@ -82,7 +82,7 @@ class DetectConfig:
                 continue
             if isinstance(value, str) or value < least:
                 more = " or 'auto'" if name == "stride" else ""
-                raise UsageError(f"detect.{name}: got {value}, wanted {least} or more{more}")
+                raise UsageError(f"detect.{name}: got {value}, expected {least} or more{more}")
 
 
 def detector_name(cfg: DetectConfig) -> str:

@@ -77,7 +77,7 @@ class DetectionRecord:
         if frame.pts != pts:
             raise DataError(
                 f"{self.path}: frame {frame.index} is recorded at {pts}, the source has it "
-                f"at {frame.pts}; begin anew with --restart"
+                f"at {frame.pts}; use --restart to start over"
             )
         return FrameFaces(frame, faces)
 

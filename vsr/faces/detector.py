@@ -23,7 +23,7 @@ class Detection:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.confidence <= 1.0:
-            raise ValueError(f"Detection.confidence: got {self.confidence}, wanted 0..1")
+            raise ValueError(f"Detection.confidence: got {self.confidence}, expected 0..1")
 
     def moved(self, scale_x: float, scale_y: float, dx: float, dy: float) -> Detection:
         """The same face after scaling the picture and then shifting it by whole pixels."""

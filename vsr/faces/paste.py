@@ -117,7 +117,7 @@ def _canvas(frame: Frame, scale: int, crops: Iterable[FaceCrop]) -> YuvPicture:
     if canvas is None or (canvas.width, canvas.height) != (width * scale, height * scale):
         got = "none" if canvas is None else f"{canvas.width}x{canvas.height}"
         raise DataError(
-            f"paste: got canvas {got} for frame {frame.index}, wanted "
+            f"paste: got canvas {got} for frame {frame.index}, expected "
             f"{width * scale}x{height * scale}; decode with the scale of the model"
         )
     across, down = 1 << canvas.format.log2_chroma_w, 1 << canvas.format.log2_chroma_h

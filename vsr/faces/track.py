@@ -49,9 +49,9 @@ class TrackConfig:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.start_confidence <= 1.0:
-            raise UsageError(f"track.start_confidence: got {self.start_confidence}, wanted 0..1")
+            raise UsageError(f"track.start_confidence: got {self.start_confidence}, expected 0..1")
         if not -1.0 <= self.min_likeness <= 1.0:
-            raise UsageError(f"track.min_likeness: got {self.min_likeness}, wanted -1..1")
+            raise UsageError(f"track.min_likeness: got {self.min_likeness}, expected -1..1")
         for name, least in (
             ("min_sure", 0),
             ("min_length", 1),
@@ -64,7 +64,7 @@ class TrackConfig:
         ):
             value = getattr(self, name)
             if value < least:
-                raise UsageError(f"track.{name}: got {value}, wanted {least} or more")
+                raise UsageError(f"track.{name}: got {value}, expected {least} or more")
 
 
 def track(

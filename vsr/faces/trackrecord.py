@@ -73,7 +73,7 @@ def track_from_dict(values: Mapping[str, Any]) -> Track:
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise DataError(
             f"track record: {error.__class__.__name__}: {error}; "
-            "wanted what 'vsr run' writes: run it again"
+            "expected what 'vsr run' writes: run it again"
         ) from None
 
 
@@ -81,7 +81,7 @@ def _checked(cls: type[T], values: Mapping[str, Any]) -> T:
     """One of the record's classes, each value of the kind that its field says, and finite."""
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name}: got {value}, wanted a finite number")
+            raise ValueError(f"{name}: got {value}, expected a finite number")
     return build(cls, values, cls.__name__)
 
 

@@ -66,7 +66,7 @@ def _version_of(exe: str) -> str:
     if done.returncode != 0 or match is None:
         raise FfmpegError(
             f"{exe} -version answered {done.stdout[:60]!r} and exit code {done.returncode}, "
-            "wanted 'ffmpeg version …'; point IMAGEIO_FFMPEG_EXE at an ffmpeg program"
+            "expected 'ffmpeg version …'; point IMAGEIO_FFMPEG_EXE at an ffmpeg program"
         )
     return match.group(1)
 
@@ -85,6 +85,6 @@ def require_ffmpeg(exe: str) -> None:
     if numbers is not None and numbers < MINIMUM_VERSION:
         wanted = ".".join(map(str, MINIMUM_VERSION))
         raise MissingDependencyError(
-            f"{exe} is ffmpeg {version}, wanted {wanted} or newer; pip install -U imageio-ffmpeg "
+            f"{exe} is ffmpeg {version}, expected {wanted} or newer; pip install -U imageio-ffmpeg "
             "and unset IMAGEIO_FFMPEG_EXE"
         )

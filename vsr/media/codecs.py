@@ -79,20 +79,20 @@ class EncodeConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", ALIASES.get(self.codec, self.codec))
         if self.codec not in CODECS:
-            raise UsageError(f"codec: got '{self.codec}', wanted one of {', '.join(CODECS)}")
+            raise UsageError(f"codec: got '{self.codec}', expected one of {', '.join(CODECS)}")
         check_hwaccel("encode.hwaccel", self.hwaccel)
         limit = CODECS[self.codec].crf_max
         if limit is not None and not 0 <= self.crf <= limit:
-            raise UsageError(f"crf: got {self.crf}, wanted 0 to {limit} for {self.codec}")
+            raise UsageError(f"crf: got {self.crf}, expected 0 to {limit} for {self.codec}")
         if self.preset not in PRESETS:
-            raise UsageError(f"preset: got '{self.preset}', wanted one of {', '.join(PRESETS)}")
+            raise UsageError(f"preset: got '{self.preset}', expected one of {', '.join(PRESETS)}")
         if self.part_frames < 1:
-            raise UsageError(f"part_frames: got {self.part_frames}, wanted 1 or more")
+            raise UsageError(f"part_frames: got {self.part_frames}, expected 1 or more")
         by_source = self.pix_fmt in ("auto", "source")
         if not by_source and self.pix_fmt not in CODECS[self.codec].formats:
             known = ", ".join(("source", "auto", *CODECS[self.codec].formats))
             raise UsageError(
-                f"pix_fmt: got '{self.pix_fmt}', wanted one of {known} for {self.codec}"
+                f"pix_fmt: got '{self.pix_fmt}', expected one of {known} for {self.codec}"
             )
 
 
@@ -151,10 +151,7 @@ def card_notices(cfg: EncodeConfig) -> list[str]:
     """What to tell where the card was asked for and the processor encodes."""
     if cfg.hwaccel == "none" or card_encoder(cfg):
         return []
-    return [
-        f"no graphics card that encodes {cfg.codec} in {cfg.pix_fmt} was found; "
-        "the result was encoded by the processor"
-    ]
+    return [f"no GPU that encodes {cfg.codec} in {cfg.pix_fmt} was found; encoded on the CPU"]
 
 
 def _words(text: str) -> frozenset[str]:

@@ -59,7 +59,7 @@ def container_for(out: Path, codec: str | None = None) -> Container:
     container = CONTAINERS.get(out.suffix.lower())
     if container is None:
         raise UsageError(
-            f"{out}: got the suffix '{out.suffix}', wanted one of {', '.join(CONTAINERS)}"
+            f"{out}: got the suffix '{out.suffix}', expected one of {', '.join(CONTAINERS)}"
         )
     if codec is not None and codec not in container.codecs:
         raise UsageError(

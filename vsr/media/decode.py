@@ -47,7 +47,7 @@ class DecodeConfig:
         check_hwaccel("decode.hwaccel", self.hwaccel)
         if parse_fps(self.folder_fps) is None:
             raise UsageError(
-                "decode.folder_fps: got 'source', wanted a number of frames per second: "
+                "decode.folder_fps: got 'source', expected a number of frames per second: "
                 "pictures in a folder carry no rate of their own"
             )
 
@@ -78,7 +78,7 @@ class VideoReader:
         end: int | None = None,
     ) -> None:
         if scale < 1:
-            raise ValueError(f"VideoReader.scale: got {scale}, wanted 1 or more")
+            raise ValueError(f"VideoReader.scale: got {scale}, expected 1 or more")
         self.info = info
         self.report = DecodeReport()
         self._scale = scale
@@ -171,8 +171,7 @@ class VideoReader:
         if can_decode(self.info):
             return DEVICE
         self.report.notices.append(
-            f"no graphics card that decodes this {self.info.codec} film was found; "
-            "it was decoded by the processor"
+            f"no GPU that decodes this {self.info.codec} video was found; decoded on the CPU"
         )
         return None
 
@@ -223,7 +222,7 @@ class VideoReader:
             if canvas is None and self._canvas and self.report.frames_kept >= self._canvas_due:
                 raise DataError(
                     f"{self.info.path}: its timestamps run backwards; it cannot be begun in the "
-                    "middle: begin anew with --restart"
+                    "middle: use --restart to start over"
                 )
             self.report.frames_kept += 1
             yield Frame(self.report.frames_kept - 1, pts, self.info.time_base, rgb, canvas)

@@ -157,11 +157,11 @@ class VideoWriter:
         if (picture.width, picture.height, picture.format) != self._shape:
             raise ValueError(
                 f"VideoWriter.write: got {picture.format.name} {picture.width}x{picture.height}, "
-                f"wanted {format.name} {width}x{height}; make a writer of this shape"
+                f"expected {format.name} {width}x{height}; make a writer of this shape"
             )
         if self._last_pts is not None and pts <= self._last_pts:
             raise ValueError(
-                f"VideoWriter.write: got pts {pts} after {self._last_pts}, wanted a larger one"
+                f"VideoWriter.write: got pts {pts} after {self._last_pts}, expected a larger one"
             )
         if not self._parts and not self._encoders:
             self._settle_shift(pts)

@@ -97,7 +97,7 @@ class FolderReader:
         end: int | None = None,
     ) -> None:
         if scale < 1:
-            raise ValueError(f"FolderReader.scale: got {scale}, wanted 1 or more")
+            raise ValueError(f"FolderReader.scale: got {scale}, expected 1 or more")
         self.info = info
         self.report = DecodeReport()
         self._scale = scale
@@ -175,7 +175,7 @@ class FolderReader:
         if not report.frames_kept:
             if not self._pictures:
                 raise InputError(
-                    f"{info.path}: no picture lies in the stretch asked for, wanted times below "
+                    f"{info.path}: no picture lies in the stretch asked for, expected times below "
                     f"{info.duration_s:.2f} s; change start or end"
                 )
             raise InputError(f"{info.path}: not one of its pictures can be read; check the files")

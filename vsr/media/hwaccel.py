@@ -31,7 +31,7 @@ _DOWNLOADED = "nv12|p010le|p012le|yuv444p|yuv444p16le"
 def check_hwaccel(name: str, value: str) -> None:
     """Raise UsageError where ``value`` is no choice; ``name``: of the key."""
     if value not in ("none", "auto"):
-        raise UsageError(f"{name}: got {value!r}, wanted 'none' or 'auto'")
+        raise UsageError(f"{name}: got {value!r}, expected 'none' or 'auto'")
 
 
 def can_decode(info: VideoInfo) -> bool:

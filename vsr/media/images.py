@@ -40,7 +40,7 @@ def list_images(folder: Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: is not a folder, wanted a folder of pictures")
+        raise InputError(f"{folder}: is not a folder, expected a folder of pictures")
     found = [
         p
         for p in folder.iterdir()
@@ -48,7 +48,7 @@ def list_images(folder: Path) -> list[Path]:
     ]
     if not found:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise InputError(f"{folder}: holds no picture, wanted at least one of {known}")
+        raise InputError(f"{folder}: holds no picture, expected at least one of {known}")
     return sorted(found, key=natural_key)
 
 
@@ -60,7 +60,7 @@ def read_image(path: Path) -> np.ndarray:
     try:
         if Path(path).stat().st_size > MAX_PICTURE_BYTES:
             raise InputError(
-                f"{path}: has {Path(path).stat().st_size:,} bytes, wanted at most "
+                f"{path}: has {Path(path).stat().st_size:,} bytes, expected at most "
                 f"{MAX_PICTURE_BYTES:,}; make it smaller, or raise VSR_MAX_PICTURE_BYTES"
             )
         raw = Path(path).read_bytes()
@@ -72,7 +72,7 @@ def read_image(path: Path) -> np.ndarray:
     if bgr is None or not is_whole(data.tobytes()):
         raise InputError(f"{path}: is not a picture that can be read; check or remove the file")
     if bgr.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path}: has {bgr.dtype} samples, wanted 8 or 16 bit; convert it first")
+        raise InputError(f"{path}: has {bgr.dtype} samples, expected 8 or 16 bit; convert it first")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
@@ -111,7 +111,7 @@ def _check_size(path: Path, raw: bytes) -> None:
         return  # whether it can be read at all is for the decoder to say
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"{path}: has {width}x{height}, wanted at most {MAX_PIXELS:,} pixels; make it "
+            f"{path}: has {width}x{height}, expected at most {MAX_PIXELS:,} pixels; make it "
             "smaller, or raise VSR_MAX_PIXELS"
         )
 
@@ -162,7 +162,7 @@ def write_image(path: Path, rgb: np.ndarray, *, quality: int = 95, sync: bool = 
     """
     suffix = path.suffix.lower()
     if suffix not in IMAGE_SUFFIXES - {".pgm"}:
-        raise UsageError(f"{path}: got the suffix '{suffix}', wanted .png, .jpg or .webp")
+        raise UsageError(f"{path}: got the suffix '{suffix}', expected .png, .jpg or .webp")
     if rgb.dtype == np.uint16 and suffix not in (".png", ".tif", ".tiff"):
         rgb = np.rint(rgb / np.float32(257)).astype(np.uint8)
     options = {

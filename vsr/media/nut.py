@@ -75,7 +75,7 @@ class NutMuxer:
     def frame(self, pts: int, size: int) -> bytes:
         """What goes before a picture of ``size`` bytes shown at ``pts`` (0 or more)."""
         if pts < 0:
-            raise ValueError(f"NutMuxer.frame: got pts {pts}, wanted 0 or more; shift the stream")
+            raise ValueError(f"NutMuxer.frame: got pts {pts}, expected 0 or more; shift the stream")
         first, self._begun = not self._begun, True
         syncpoint = _packet(SYNCPOINT, _v(pts) + _v(0)) if first else b""
         head = b"\x00" + _v(pts + (1 << _MSB_PTS_SHIFT)) + _v(size)
@@ -142,7 +142,7 @@ def read_time_base(path: Path) -> Fraction:
     except StopIteration:
         raise DataError(f"{path}: is damaged; use --restart") from None
     if version != 3 or numerator < 1 or denominator < 1:
-        raise DataError(f"{path}: is NUT of version {version}, wanted 3; use --restart")
+        raise DataError(f"{path}: is NUT of version {version}, expected 3; use --restart")
     return Fraction(numerator, denominator)
 
 

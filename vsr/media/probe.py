@@ -65,7 +65,7 @@ def _check_file(path: Path) -> None:
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path of the input")
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, wanted a video file; name a file in it")
+        raise InputError(f"{path}: is a folder, expected a video file; name a file in it")
     if not path.is_file():
         raise InputError(
             f"{path}: is a pipe or a device, expected a file, which is read more than once; "
@@ -77,13 +77,13 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
     if not head:
-        raise InputError(f"{path}: is empty (0 bytes), wanted a video file; fetch it again")
+        raise InputError(f"{path}: is empty (0 bytes), expected a video file; fetch it again")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, name in _PLAYLISTS:
         if start.startswith(magic):
-            raise InputError(f"{path}: is {name}, wanted one video file; give a file it lists")
+            raise InputError(f"{path}: is {name}, expected one video file; give a file it lists")
     if start.startswith(b"<") and b"<MPD" in head:
-        raise InputError(f"{path}: is a DASH manifest, wanted one video file; download it first")
+        raise InputError(f"{path}: is a DASH manifest, expected one video file; download it first")
 
 
 def _read_banner(path: Path) -> Banner:
@@ -113,13 +113,13 @@ def _check_limits(path: Path, banner: Banner, lines: Sequence[str]) -> None:
         )
     if len(banner.streams) > MAX_STREAMS:
         raise InputError(
-            f"{path}: has {len(banner.streams)} streams, wanted at most {MAX_STREAMS}; copy those "
-            "you need into a new file, or raise VSR_MAX_STREAMS"
+            f"{path}: has {len(banner.streams)} streams, expected {MAX_STREAMS} at most; copy "
+            "those you need into a new file, or raise VSR_MAX_STREAMS"
         )
     for index, (width, height) in banner.sizes.items():
         if width * height > MAX_PIXELS:
             raise InputError(
-                f"{path}: its stream {index} has pictures of {width}x{height}, wanted at most "
+                f"{path}: its stream {index} has pictures of {width}x{height}, expected at most "
                 f"{MAX_PIXELS:,} pixels; make them smaller first, or raise VSR_MAX_PIXELS"
             )
 
@@ -127,7 +127,7 @@ def _check_limits(path: Path, banner: Banner, lines: Sequence[str]) -> None:
 def _unreadable(path: Path, lines: Sequence[str]) -> str:
     text = "\n".join(lines)
     if _is_text(path):
-        return f"{path}: is a text file, wanted a video; check the name, or fetch the file again"
+        return f"{path}: is a text file, expected a video; check the name, or fetch the file again"
     if "moov atom not found" in text and _starts_like_mp4(path):
         return (
             f"{path}: the mp4 has no index (moov atom): the recording was cut off before it was "
@@ -180,10 +180,10 @@ def _is_text(path: Path) -> bool:
 
 def _no_video(path: Path, banner: Banner) -> str:
     if _is_text(path):
-        return f"{path}: is a text file, wanted a video; check the name, or fetch the file again"
+        return f"{path}: is a text file, expected a video; check the name, or fetch the file again"
     kinds = sorted({s.kind for s in banner.streams if not s.attached_picture})
     what = f"only {' and '.join(kinds)}" if kinds else "no stream"
-    return f"{path}: holds {what}, wanted a video stream; give a file with moving pictures"
+    return f"{path}: holds {what}, expected a video stream; give a file with moving pictures"
 
 
 _TAG_FILTERS = {"mpeg2video": "mpeg2_metadata", "h264": "h264_metadata", "hevc": "hevc_metadata"}
@@ -294,7 +294,7 @@ def _color(path: Path, first: FirstFrame, rotation_deg: int) -> ColorSpec:
     """
     if first.color_space in _OTHER_SPACES:
         raise InputError(
-            f"{path}: its pictures are {first.color_space}, wanted Y'CbCr, RGB or grey; "
+            f"{path}: its pictures are {first.color_space}, expected Y'CbCr, RGB or grey; "
             "convert it with ffmpeg's zscale first"
         )
     size = first.width, first.height

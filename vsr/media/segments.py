@@ -184,7 +184,7 @@ def joined(folder: Path, parts: Sequence[Part]) -> Iterator[bytes]:
                 start = head.find(SYNCPOINT)
                 if size != part.size or start < 0:
                     raise DataError(
-                        f"{path}: is damaged ({size} bytes, wanted {part.size}); use --restart"
+                        f"{path}: is damaged ({size} bytes, expected {part.size}); use --restart"
                     )
                 found = hashlib.sha256(head)
                 yield head if number == 0 else head[start:]

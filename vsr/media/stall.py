@@ -27,7 +27,8 @@ def stall_limit_s() -> float:
             raise ValueError
     except ValueError:
         raise UsageError(
-            f"{STALL_VARIABLE}: got {text!r}, wanted seconds, more than 0; unset it for {STALL_S:g}"
+            f"{STALL_VARIABLE}: got {text!r}, expected more than 0 seconds; unset it for "
+            f"{STALL_S:g}"
         ) from None
     return limit
 

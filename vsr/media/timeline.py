@@ -29,12 +29,12 @@ def parse_fps(text: str) -> Fraction | None:
         rate = Fraction(word)
     except (ValueError, ZeroDivisionError):
         raise UsageError(
-            f"fps: got '{text}', wanted a number of frames per second such as 30, 29.97 or "
+            f"fps: got '{text}', expected a number of frames per second such as 30, 29.97 or "
             "30000/1001, or 'source' for every frame"
         ) from None
     if not 0 < rate <= _LIMIT_FPS:
         raise UsageError(
-            f"fps: got '{text}', wanted more than 0 and at most {_LIMIT_FPS}; "
+            f"fps: got '{text}', expected more than 0 and at most {_LIMIT_FPS}; "
             "use 'source' to keep every frame"
         )
     ntsc = Fraction(math.ceil(rate) * 1000, 1001)

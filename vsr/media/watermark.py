@@ -36,7 +36,7 @@ class Watermark:
         """Write the text into ``picture``, in place; it must be of the announced size."""
         if (picture.width, picture.height) != self._size:
             raise ValueError(
-                f"Watermark.draw: got {picture.width}x{picture.height}, wanted "
+                f"Watermark.draw: got {picture.width}x{picture.height}, expected "
                 f"{self._size[0]}x{self._size[1]}; make one for this size"
             )
         shift = picture.format.bit_depth - 8

@@ -104,5 +104,5 @@ def check_field(name: str, got: Any, good: bool, expected: str) -> None:
     """Raises ValueError naming a wrong key of the ``generator`` table."""
     if not good:
         raise ValueError(
-            f"generator.{name}: got {got!r}, wanted {expected}; correct the recipe or spec"
+            f"generator.{name}: got {got!r}, expected {expected}; correct the recipe or spec"
         )

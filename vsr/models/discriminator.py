@@ -72,7 +72,7 @@ class DiscriminatorConfig:
             if not good:
                 got = getattr(self, name)
                 raise ValueError(
-                    f"discriminator.{name}: got {got!r}, wanted {wanted}; correct the recipe"
+                    f"discriminator.{name}: got {got!r}, expected {wanted}; correct the recipe"
                 )
 
     def to_dict(self) -> dict[str, Any]:

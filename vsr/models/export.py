@@ -165,7 +165,7 @@ def _find_export(run: Path) -> Path:
         return exports[0]
     what = f"holds {len(exports)} exports" if exports else "holds no export"
     raise ModelError(
-        f"{run}: {what}, wanted one NAME.json with NAME.weights.h5 beside it; "
+        f"{run}: {what}, expected one NAME.json with NAME.weights.h5 beside it; "
         + ("name its .json" if exports else "give the folder that 'vsr train' wrote")
     )
 
@@ -181,7 +181,7 @@ def _draft(values: Any, source: str) -> ModelSpec:
         weights = f"{values.get('name')}.weights.h5"
         values |= {"weights_file": weights, "weights_sha256": "0" * 64}
         if values.get("family") == "interpolation":
-            raise ModelError(f"{source}: family: got 'interpolation', wanted one with weights")
+            raise ModelError(f"{source}: family: got 'interpolation', expected one with weights")
     return spec_from_dict(values, source)
 
 

@@ -54,7 +54,7 @@ def build_features(name: str, layers: Sequence[str]) -> keras.Model:
     unknown = [layer for layer in layers if layer not in outputs]
     if unknown:
         raise ModelError(
-            f"feature network: {name} has no '{unknown[0]}', wanted some of {', '.join(outputs)}"
+            f"feature network: {name} has no '{unknown[0]}', expected some of {', '.join(outputs)}"
         )
     model = keras.Model(inputs, [outputs[layer] for layer in layers], name=name.replace("-", "_"))
     (_load_hed if name == "vgg16-hed" else _load_vgg19)(model)

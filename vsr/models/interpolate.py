@@ -26,7 +26,9 @@ class InterpolationUpscaler:
 
     def __init__(self, name: Kernel, scale: int) -> None:
         if name not in _RESAMPLING:
-            raise ValueError(f"InterpolationUpscaler.name: got {name!r}, wanted bicubic or lanczos")
+            raise ValueError(
+                f"InterpolationUpscaler.name: got {name!r}, expected bicubic or lanczos"
+            )
         if scale not in OUTPUT_SCALES:
             raise ValueError(
                 f"InterpolationUpscaler.scale: got {scale}, expected one of {OUTPUT_SCALES}"

@@ -71,7 +71,7 @@ class PixelShuffle(keras.layers.Layer):
     def __init__(self, scale: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if scale < 2:
-            raise ValueError(f"PixelShuffle.scale: got {scale}, wanted 2 or more")
+            raise ValueError(f"PixelShuffle.scale: got {scale}, expected 2 or more")
         self.scale = scale
 
     def call(self, inputs: Any) -> Any:
@@ -81,7 +81,7 @@ class PixelShuffle(keras.layers.Layer):
         batch, height, width, channels = input_shape
         if channels is None or channels % self.scale**2:
             raise ValueError(
-                f"PixelShuffle: got {channels} channels, wanted a multiple of {self.scale**2}"
+                f"PixelShuffle: got {channels} channels, expected a multiple of {self.scale**2}"
             )
         return (
             batch,
@@ -105,7 +105,7 @@ class PixelUnshuffle(keras.layers.Layer):
     def __init__(self, size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if size < 2:
-            raise ValueError(f"PixelUnshuffle.size: got {size}, wanted 2 or more")
+            raise ValueError(f"PixelUnshuffle.size: got {size}, expected 2 or more")
         self.size = size
 
     def call(self, inputs: Any) -> Any:
@@ -139,7 +139,7 @@ class BicubicUpsample(keras.layers.Layer):
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if scale < 2:
-            raise ValueError(f"BicubicUpsample.scale: got {scale}, wanted 2 or more")
+            raise ValueError(f"BicubicUpsample.scale: got {scale}, expected 2 or more")
         self.scale = scale
 
     def call(self, inputs: Any) -> Any:

@@ -215,8 +215,8 @@ class GeneratorUpscaler:
         if self._on_gpu:  # lost, reset or overheated: nothing that a caller could have done better
             raise ModelError(
                 f"{self.device} failed while it ran model '{self.name}' ({type(error).__name__}: "
-                f"{str(error)[:200]}); run the same command again, which goes on with what is "
-                "finished, by the processor where the graphics card is gone"
+                f"{str(error)[:200]}); run the same command again: it resumes with what is "
+                "finished, on the CPU where the graphics card is gone"
             ) from error
         raise error
 

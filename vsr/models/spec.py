@@ -159,11 +159,11 @@ def spec_from_dict(values: Any, source: str) -> ModelSpec:
         ModelError: an unknown key (with its near match), a missing one, or a wrong value.
     """
     if not isinstance(values, dict):
-        raise ModelError(f"{source}: got a {type(values).__name__}, wanted a JSON object; "
+        raise ModelError(f"{source}: got a {type(values).__name__}, expected a JSON object; "
                          "write the spec with 'vsr models add'")  # fmt: skip
     version = values.get("format")
     if version not in range(1, FORMAT + 1):
-        raise ModelError(f"{source}: format is {version!r}, wanted 1 to {FORMAT}; "
+        raise ModelError(f"{source}: format is {version!r}, expected 1 to {FORMAT}; "
                          "use the vsr version that wrote the file, or write it again")  # fmt: skip
     values = {key: value for key, value in values.items() if key != "format"}
     try:
@@ -225,7 +225,7 @@ def _check_keys(values: Mapping[str, Any], cls: type, prefix: str) -> None:
 
 def _check(name: str, got: Any, good: bool, wanted: str) -> None:
     if not good:
-        raise ModelError(f"{name}: got {got!r}, wanted {wanted}; correct the model's spec")
+        raise ModelError(f"{name}: got {got!r}, expected {wanted}; correct the model's spec")
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def read_sums(folder: Path) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if match is None or match[2] in found:
             raise ModelError(
-                f"{path}: line {number}: got {line[:90]!r}, wanted 'HASH  NAME', each name once; "
+                f"{path}: line {number}: got {line[:90]!r}, expected 'HASH  NAME', each name once; "
                 "reinstall vsr"
             )
         found[match[2]] = match[1]

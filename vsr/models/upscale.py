@@ -75,13 +75,13 @@ class UpscaleConfig:
             ("max_pending_mb", 1, 65536),
         ):
             if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name}: got {getattr(self, name)}, wanted {low} to {high}")
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected {low} to {high}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(
-                f"precision: got {self.precision!r}, wanted 'auto', 'float32' or 'bfloat16'"
+                f"precision: got {self.precision!r}, expected 'auto', 'float32' or 'bfloat16'"
             )
         if self.device not in ("auto", "cpu", "gpu"):
-            raise ValueError(f"device: got {self.device!r}, wanted 'auto', 'cpu' or 'gpu'")
+            raise ValueError(f"device: got {self.device!r}, expected 'auto', 'cpu' or 'gpu'")
 
 
 def load_upscaler(cfg: UpscaleConfig) -> Upscaler:

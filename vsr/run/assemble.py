@@ -227,7 +227,7 @@ def _check_size(path: Path, width: int, height: int) -> None:
         raise DataError(f"{path}: is no picture any more; put the exported one back") from None
     if size != (width, height):
         raise DataError(
-            f"{path}: is {size[0]}x{size[1]}, wanted {width}x{height} like the other frames; "
+            f"{path}: is {size[0]}x{size[1]}, expected {width}x{height} like the other frames; "
             "scale it back or put the exported one back"
         )
 
@@ -280,6 +280,6 @@ def _converted(export: _Export, path: Path) -> YuvPicture:
     rgb: np.ndarray = read_image(path)
     if rgb.shape[:2] != (export.height, export.width):  # turned by EXIF, or changed meanwhile
         raise DataError(
-            f"{path}: is {rgb.shape[1]}x{rgb.shape[0]}, wanted {export.width}x{export.height}"
+            f"{path}: is {rgb.shape[1]}x{rgb.shape[0]}, expected {export.width}x{export.height}"
         )
     return from_rgb(rgb, export.format, export.color)

@@ -70,12 +70,12 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         if self.format not in ("png", "jpg", "webp"):
-            raise UsageError(f"--format: got '{self.format}', wanted png, jpg or webp")
+            raise UsageError(f"--format: got '{self.format}', expected png, jpg or webp")
         for name, value in (("every", self.every), ("max-frames", self.max_frames)):
             if value is not None and value < 1:
-                raise UsageError(f"--{name}: got {value}, wanted 1 or more")
+                raise UsageError(f"--{name}: got {value}, expected 1 or more")
         if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
-            raise UsageError(f"--end: got {self.end_s}, wanted more than --start {self.start_s}")
+            raise UsageError(f"--end: got {self.end_s}, expected more than --start {self.start_s}")
 
 
 def export(

@@ -64,7 +64,7 @@ class FaceFiles:
     def _claim_names(self, source: Path, *, overwrite: bool) -> None:
         out, record = self._out, manifest_path(self._out)
         if out.is_dir():
-            raise OutputError(f"{out}: is a folder, wanted a file name; choose another name")
+            raise OutputError(f"{out}: is a folder, expected a file name; choose another name")
         if len(os.fsencode(out.stem + _LONGEST + self.suffix)) > NAME_BYTES:
             raise OutputError(f"{out}: its name is too long to name face videos after it; cut it")
         there = [p for p in out.parent.iterdir() if self._is_face_video(p)]

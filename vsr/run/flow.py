@@ -84,7 +84,7 @@ class Flow:
     def stage(self, name: str, items: Iterable[T], size: int) -> Iterator[T]:
         """Run ``items`` in a thread; yields them in order, at most ``size`` (> 0) ahead."""
         if size < 1:
-            raise ValueError(f"Flow.stage {name}: got size {size}, wanted 1 or more")
+            raise ValueError(f"Flow.stage {name}: got size {size}, expected 1 or more")
         stats = StageStats(name)
         self.stats.append(stats)
         box: queue.Queue[object] = queue.Queue(maxsize=size)

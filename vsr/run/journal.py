@@ -1,4 +1,4 @@
-"""The journal of a run: what is finished of an output, so that the same command goes on.
+"""The journal of a run: what is finished of an output, so that the same command resumes it.
 
 It is a hidden folder beside the output. ``header.json`` says of what input, weights and
 settings it is; ``000000.nut`` … are the finished parts of the video; ``parts.jsonl`` has a line
@@ -192,7 +192,7 @@ class Journal:
         if done.part.pts[at] != item.frame.pts or len(found) != len(item.crops):
             raise DataError(
                 f"{self.folder}: frame {item.frame.index} is not what it was; the source or this "
-                "machine's decoder has changed: begin anew with --restart"
+                "machine's decoder has changed; use --restart to start over"
             )
         pairs = zip(item.crops, found, strict=True)
         crops = tuple(
@@ -219,8 +219,8 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as error:
             raise OutputError(
-                f"{self._out}: cannot be written ({error.strerror or error}); free some room, then "
-                "the same command goes on"
+                f"{self._out}: cannot be written ({error.strerror or error}); free some space, "
+                "then run the same command again: it resumes"
             ) from None
         self.parts.append(part)
 
@@ -240,7 +240,7 @@ class Journal:
                 self.remove()
 
     def _holds_parts(self) -> bool:
-        """Whether there is something to go on with: not where a run was lost at once."""
+        """Whether there is something to resume: not where a run was lost at once."""
         book, header = self.folder / _PARTS, self.folder / _HEADER
         return header.exists() and book.exists() and book.stat().st_size > 0
 
@@ -253,12 +253,13 @@ class Journal:
             found = differences(there, header)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise DataError(
-                f"{path}: is no journal that this vsr can read ({error}); begin anew with --restart"
+                f"{path}: cannot be read by this version of vsr ({error}); use --restart to start "
+                "over"
             ) from None
         if found:
             raise OutputError(
-                f"{self._out}: an interrupted run lies beside it, with {'; '.join(found)}; repeat "
-                "that run's command to go on with it, or add --restart to begin anew"
+                f"{self._out}: found an interrupted run with other settings ({'; '.join(found)}); "
+                "re-run its command to resume it, or use --restart to start over"
             )
 
     def _read(self) -> list[FinishedPart]:

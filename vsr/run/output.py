@@ -32,14 +32,14 @@ def claim(source: Path, out: Path, *, overwrite: bool) -> None:
     if not source.exists():
         raise InputError(f"{source}: no such file; check the path of the input")
     if out.name in ("", ".."):
-        raise OutputError(f"-o {out}: has no name of its own; wanted that of a file or folder")
+        raise OutputError(f"-o {out}: has no name of its own; expected that of a file or folder")
     if out.exists() and source.exists() and os.path.samefile(source, out):
         raise OutputError(f"{out}: output and input are the same file; choose another name with -o")
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
     if len(os.fsencode(out.name)) + len(".json") > NAME_BYTES:
         raise OutputError(
-            f"{out}: its name has {len(os.fsencode(out.name))} bytes, wanted at most "
+            f"{out}: its name has {len(os.fsencode(out.name))} bytes, expected at most "
             f"{NAME_BYTES - len('.json')}, with room for its manifest; choose a shorter one"
         )
     parent = out.parent
@@ -60,7 +60,7 @@ def claim_replaceable(source: Path, out: Path, what: str, is_earlier: Callable[[
     if not out.exists():
         return
     if not out.is_dir():
-        raise OutputError(f"{out}: is a file, wanted a folder; choose another name with -o")
+        raise OutputError(f"{out}: is a file, expected a folder; choose another name with -o")
     if source.resolve().is_relative_to(out.resolve()):
         raise OutputError(f"{out}: holds the input {source}; choose another name with -o")
     if any(out.iterdir()) and not is_earlier():
@@ -96,7 +96,7 @@ def claim_file(out: Path, example: str, *, overwrite: bool) -> None:
     if fault := fault_of(out):
         raise OutputError(f"{out}: {fault}")
     if out.is_dir():
-        raise OutputError(f"{out}: is a folder, wanted a file name such as {example}")
+        raise OutputError(f"{out}: is a folder, expected a file name such as {example}")
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: already exists; choose another name or add --overwrite")
     if not out.parent.is_dir():

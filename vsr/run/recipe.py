@@ -77,10 +77,12 @@ def recipe_from_dict(
     """
     kind = data.get("kind")
     if kind != "restore":
-        raise UsageError(f"{where}: got kind {kind!r}, wanted 'restore'; see 'vsr pipelines list'")
+        raise UsageError(
+            f"{where}: got kind {kind!r}, expected 'restore'; see 'vsr pipelines list'"
+        )
     own_output = data.get("output", "frame")
     if own_output not in ("frame", "faces"):
-        raise UsageError(f"{where}: output: got {own_output!r}, wanted 'frame' or 'faces'")
+        raise UsageError(f"{where}: output: got {own_output!r}, expected 'frame' or 'faces'")
     for key in data:
         if key not in ("kind", "output", "name", *STAGES):
             raise UsageError(f"{where}: unknown table or key '{key}'; {near(key, STAGES)}")

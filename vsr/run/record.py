@@ -41,7 +41,7 @@ def read_record(path: Path, what: str, version: int, keys: Mapping[str, type]) -
         raise DataError(f"{path}: is no {what}; give the file that vsr wrote")
     if values["format"] != version:
         raise DataError(
-            f"{path}: {what} of format {values['format']!r} (vsr {values['vsr']}), wanted "
+            f"{path}: {what} of format {values['format']!r} (vsr {values['vsr']}), expected "
             f"{version}; use the vsr version that wrote it, or make it again"
         )
     for key, kind in keys.items():
@@ -66,7 +66,7 @@ def find_source(entry: Mapping[str, Any], folder: Path, given: Path | None) -> P
         )
     if (got := source_hash(found)) != entry.get("sha256"):
         raise DataError(
-            f"{found}: is not the recorded source (SHA-256 {got[:12]}…, wanted "
+            f"{found}: is not the recorded source (SHA-256 {got[:12]}…, expected "
             f"{str(entry.get('sha256'))[:12]}…); give the unchanged one with --source"
         )
     return found

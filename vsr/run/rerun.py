@@ -129,7 +129,7 @@ def _manifest_of(path: Path) -> Path:
 def _check(values: dict[str, Any], path: Path) -> None:
     command = values.get("command", "run")
     if command != "run":
-        raise DataError(f"{path}: describes '{command}', wanted 'run', which can be repeated")
+        raise DataError(f"{path}: describes '{command}', expected 'run', which can be repeated")
     if values.get("faces_from", "detector") != "detector":
         raise DataError(
             f"{path}: the faces of this run were given from outside, and are not in its manifest; "

@@ -115,13 +115,13 @@ def claim_output(source: Path, out: Path, recipe: Recipe, *, overwrite: bool) ->
         _require_one_size(recipe)
         FaceFiles(out).claim(source, overwrite=overwrite)
     elif out.is_dir():
-        raise OutputError(f"{out}: is a folder, wanted a file name such as out.mp4")
+        raise OutputError(f"{out}: is a folder, expected a file name such as out.mp4")
 
 
 def _require_one_size(recipe: Recipe) -> None:
     if recipe.crop.mode != "canonical":
         raise UsageError(
-            f"crop.mode: got '{recipe.crop.mode}' for face videos, wanted 'canonical', since a "
+            f"crop.mode: got '{recipe.crop.mode}' for face videos, expected 'canonical', since a "
             "video's pictures have one size; 'vsr frames' writes crops of any size"
         )
 

@@ -63,7 +63,7 @@ def probe_source(path: Path, cfg: DecodeConfig | None = None) -> VideoInfo:
         return probe(path)
     if (path / "index.json").is_file() and (path / "frames").is_dir():
         raise InputError(
-            f"{path}: is an export of 'vsr frames', wanted a video or a folder of frames; "
+            f"{path}: is an export of 'vsr frames', expected a video or a folder of frames; "
             f"give {path / 'frames'}, or make a video of it with 'vsr assemble'"
         )
     return probe_folder(path, cfg)

@@ -34,14 +34,16 @@ class Stretch:
 
     def __post_init__(self) -> None:
         if self.segment_frames < 1:
-            raise ValueError(f"Stretch.segment_frames: got {self.segment_frames}, wanted 1 or more")
+            raise ValueError(
+                f"Stretch.segment_frames: got {self.segment_frames}, expected 1 or more"
+            )
         for name, at in (("first", self.first), ("end", self.end or 0)):
             if at < 0 or at % self.segment_frames:
                 raise ValueError(
-                    f"Stretch.{name}: got {at}, wanted a multiple of {self.segment_frames}"
+                    f"Stretch.{name}: got {at}, expected a multiple of {self.segment_frames}"
                 )
         if self.end is not None and self.end <= self.first:
-            raise ValueError(f"Stretch.end: got {self.end}, wanted more than {self.first}")
+            raise ValueError(f"Stretch.end: got {self.end}, expected more than {self.first}")
 
     def read_end(self, cfg: TrackConfig | None, span: Span) -> int | None:
         """The index before which reading must not stop; None: the source's end.

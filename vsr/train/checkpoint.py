@@ -48,7 +48,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], meta: Mapping[str, Any
     except OSError as error:
         raise OutputError(
             f"{path}: checkpoint cannot be written ({error.strerror or error}); "
-            "make room or choose another folder, then start again: the run goes on"
+            "make room or choose another folder, then run the same command again: it resumes"
         ) from None
     finally:
         part.unlink(missing_ok=True)
@@ -67,14 +67,14 @@ def load_checkpoint(path: Path, state: Mapping[str, Any]) -> dict[str, Any]:
         meta = json.loads(arrays.pop(_META).tobytes())
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path}: not a readable checkpoint ({error}); delete it to start the run anew"
+            f"{path}: not a readable checkpoint ({error}); delete it to start over"
         ) from None
     shapes = {name: tuple(v.shape) for name, v in state.items()}
     found = {name: a.shape for name, a in arrays.items()}
     if shapes != found:
         odd = sorted(k for k in shapes.keys() | found.keys() if shapes.get(k) != found.get(k))
         raise DataError(
-            f"{path}: does not fit the recipe, e.g. '{odd[0]}' is {found.get(odd[0])}, wanted "
+            f"{path}: does not fit the recipe, e.g. '{odd[0]}' is {found.get(odd[0])}, expected "
             f"{shapes.get(odd[0])}; use the run's own recipe or another run folder"
         )
     for name, variable in state.items():

@@ -113,12 +113,12 @@ class FileSource:
         pairs = dataset.pairs("train")
         if len(pairs) < data.batch:
             raise DataError(
-                f"{dataset.path}: holds {len(pairs)} pairs, wanted at least data.batch = "
+                f"{dataset.path}: holds {len(pairs)} pairs, expected at least data.batch = "
                 f"{data.batch}; lower it or add pictures"
             )
         if dataset.lr_size != data.patch_px:  # which a discriminator's side goes by
             raise DataError(
-                f"{dataset.path}: its LR pictures are {dataset.lr_size} px wide, wanted "
+                f"{dataset.path}: its LR pictures are {dataset.lr_size} px wide, expected "
                 f"data.patch_px = {data.patch_px}; prepare it with --hr "
                 f"{data.patch_px * dataset.scale}, or set data.patch_px (and discriminator.side)"
             )

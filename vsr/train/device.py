@@ -33,7 +33,7 @@ class DeviceSource:
     ) -> None:
         if data.patch_px % 16:
             raise DataError(
-                f"data.patch_px: got {data.patch_px}, wanted a multiple of 16 with "
+                f"data.patch_px: got {data.patch_px}, expected a multiple of 16 with "
                 "data.source = 'device' (JPEG's blocks); correct the recipe"
             )
         self.pictures = sum(len(s.pixels) for s in sets)

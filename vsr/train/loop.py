@@ -150,7 +150,7 @@ class _Session:
             return False
         meta = load_checkpoint(self._checkpoint, self.phase.state)
         self.step, self.seconds = int(meta["step"]), float(meta["seconds"])
-        self.report(f"goes on from step {self.step}")
+        self.report(f"resumes at step {self.step}")
         return True
 
     def open_log(self) -> None:

@@ -23,7 +23,7 @@ TrainedFamily = Literal["srresnet", "srgan", "vdsr"]
 
 def _check(name: str, got: object, good: bool, wanted: str) -> None:
     if not good:
-        raise ValueError(f"{name}: got {got!r}, wanted {wanted}; correct the recipe")
+        raise ValueError(f"{name}: got {got!r}, expected {wanted}; correct the recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +199,7 @@ class TrainRecipe:
         judged, made = self.discriminator.side, self.data.patch_px * self.generator.scale
         if self.loss.adversarial > 0 and judged != made:
             raise ValueError(
-                f"discriminator.side: got {judged} px, wanted data.patch_px x generator.scale = "
+                f"discriminator.side: got {judged} px, expected data.patch_px x generator.scale = "
                 f"{made} px; correct one of the three"
             )
 
@@ -237,7 +237,7 @@ def train_recipe_from_dict(
     where = path.name
     if values.get("kind") != "train":
         raise UsageError(
-            f"{where}: kind is {values.get('kind')!r}, wanted 'train'; "
+            f"{where}: kind is {values.get('kind')!r}, expected 'train'; "
             "list the recipes with 'vsr pipelines list'"
         )
     tables = {key: dict(v) if isinstance(v, dict) else v for key, v in values.items()}
@@ -261,7 +261,7 @@ def train_recipe_from_dict(
     families = get_args(TrainedFamily)
     if made.get("family", "srresnet") not in families:
         known = " or ".join(map(repr, families))
-        raise UsageError(f"{where}: family is {made['family']!r}, wanted {known}")
+        raise UsageError(f"{where}: family is {made['family']!r}, expected {known}")
     try:
         return TrainRecipe(**made)
     except ValueError as error:
@@ -271,7 +271,7 @@ def train_recipe_from_dict(
 def _generator(table: Any, where: str) -> ArchitectureConfig:
     """The network's shape; ``architecture`` says of which kind, srresnet where it is left out."""
     if not isinstance(table, dict):
-        raise UsageError(f"{where}: got {table!r}, wanted a table of keys")
+        raise UsageError(f"{where}: got {table!r}, expected a table of keys")
     kind = table.get("architecture", SRResNetConfig.architecture)
     try:
         config = load_architecture(kind).config

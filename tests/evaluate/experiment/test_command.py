@@ -118,7 +118,7 @@ def test_wrong_input_leaves_nothing(folder: Path, tmp_path: Path) -> None:
         ((str(folder), "--model", "srgan-x2", "--scale", "4"), UsageError, "enlarges by 2"),
         ((str(folder), "--degrade", "rain"), UsageError, "--degrade: unknown 'rain'"),
         ((str(folder), "--set", "degrade.rain=1"), UsageError, "unknown key 'rain'"),
-        ((str(folder), "--set", "degrade.blur_sigma=99"), UsageError, "wanted 0 to 10 px"),
+        ((str(folder), "--set", "degrade.blur_sigma=99"), UsageError, "expected 0 to 10 px"),
         ((str(folder), "--set", "upscale.model=lanczos"), UsageError, "use --model"),
         ((str(folder), "--measures", "psnr"), UsageError, "--measures: unknown 'psnr'"),
     ):

@@ -314,7 +314,7 @@ def test_sources_that_have_nothing_to_measure(tmp_path: Path, folder: Path, reci
     tiny = tmp_path / "tiny"
     tiny.mkdir()
     cv2.imwrite(str(tiny / "0.png"), np.zeros((20, 20, 3), np.uint8))
-    with pytest.raises(InputError, match="wanted at least 32 pixels"):
+    with pytest.raises(InputError, match="expected at least 32 pixels"):
         _run(tiny, recipe)
 
 
@@ -328,7 +328,7 @@ def test_sources_that_have_nothing_to_measure(tmp_path: Path, folder: Path, reci
         ({"max_frames": -1}, "--max-frames: got -1"),
         ({"feature_every": 0}, "--feature-every: got 0"),
         ({"seed": -1}, "--seed: got -1"),
-        ({"start_s": 3.0, "end_s": 2.0}, "--end: got 2 s, wanted more than --start 3 s"),
+        ({"start_s": 3.0, "end_s": 2.0}, "--end: got 2 s, expected more than --start 3 s"),
         ({"start_s": 3.0, "faces": True}, "--start: face pictures have no time"),
         ({"end_s": 3.0, "faces": True}, "--end: face pictures have no time"),
     ],

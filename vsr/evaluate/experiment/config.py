@@ -55,12 +55,12 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         if self.scale not in (2, 4, 8):
-            raise UsageError(f"--scale: got {self.scale}, wanted 2, 4 or 8")
+            raise UsageError(f"--scale: got {self.scale}, expected 2, 4 or 8")
         for name in self.measures:
             if name not in GROUPS:
                 raise UsageError(f"--measures: unknown '{name}'; {near(name, GROUPS)}")
         if not self.measures:
-            raise UsageError(f"--measures: got none, wanted some of {', '.join(GROUPS)}")
+            raise UsageError(f"--measures: got none, expected some of {', '.join(GROUPS)}")
         if self.faces and set(self.measures) == {"stability"}:
             raise UsageError("--measures stability: face pictures have no motion; measure others")
         for option, time in (("--start", self.start_s), ("--end", self.end_s)):
@@ -72,10 +72,10 @@ class ExperimentConfig:
             ("--seed", self.seed, 0),
         ):
             if value < least:
-                raise UsageError(f"{option}: got {value}, wanted {least} or more")
+                raise UsageError(f"{option}: got {value}, expected {least} or more")
         start, end = self.start_s, self.end_s
         if start is not None and end is not None and end <= start:
-            raise UsageError(f"--end: got {end:g} s, wanted more than --start {start:g} s")
+            raise UsageError(f"--end: got {end:g} s, expected more than --start {start:g} s")
 
     def to_dict(self) -> dict[str, Any]:
         """As in ``metrics.json``."""

@@ -77,7 +77,7 @@ class TruthSource:
         info = probe_source(self.path, self.decode)
         if min(info.width, info.height) < MIN_SIDE:
             raise InputError(
-                f"{self.path}: is {info.width}x{info.height}, wanted at least {MIN_SIDE} pixels "
+                f"{self.path}: is {info.width}x{info.height}, expected at least {MIN_SIDE} pixels "
                 "a side; use a larger source"
             )
         self.kind = "frames" if is_folder(info) else "video"
@@ -149,7 +149,7 @@ class TruthSource:
                 rgb = read_image(path)
                 if min(rgb.shape[:2]) < MIN_SIDE:
                     size = f"{rgb.shape[1]}x{rgb.shape[0]}"
-                    raise InputError(f"{path}: is {size}, wanted {MIN_SIDE} pixels a side")
+                    raise InputError(f"{path}: is {size}, expected {MIN_SIDE} pixels a side")
             except InputError as error:
                 self.notices.append(f"{error} (left out)")
                 continue

@@ -28,7 +28,7 @@ def check_format(values: Mapping[str, Any], path: Path, what: str, wanted: int) 
     got = values.get("format")
     if got != wanted:
         raise DataError(
-            f"{path}: {what} of format {got!r}, wanted {wanted}; "
+            f"{path}: {what} of format {got!r}, expected {wanted}; "
             "use the vsr version that wrote it, or run the command again"
         )
 
@@ -68,7 +68,7 @@ def check_hash(path: Path, entry: Mapping[str, Any], what: str) -> None:
     wanted = entry.get("sha256")
     if wanted and (got := source_hash(path)) != wanted:
         raise DataError(
-            f"{path}: is not the {what} of this run (SHA-256 {got[:12]}…, wanted "
+            f"{path}: is not the {what} of this run (SHA-256 {got[:12]}…, expected "
             f"{str(wanted)[:12]}…); give the unchanged file"
         )
 

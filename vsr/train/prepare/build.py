@@ -69,7 +69,7 @@ def prepare(
     if layout not in LAYOUTS:
         raise UsageError(f"layout: unknown '{layout}'; {near(layout, LAYOUTS)}")
     if not source.is_dir():
-        what = "is a file, wanted a folder" if source.exists() else "no such folder"
+        what = "is a file, expected a folder" if source.exists() else "no such folder"
         raise InputError(f"{source}: {what}; check the path of the source")
     source = source.resolve()
     space = Workspace.at(out)

@@ -113,7 +113,7 @@ def _read_list(path: Path | None) -> dict[str, int]:
             values[fields[0]] = int(fields[1])
         elif number > 1:
             raise DataError(
-                f"{path}, line {number}: got '{line[:60]}', wanted a file name and a number; "
+                f"{path}, line {number}: got '{line[:60]}', expected a file name and a number; "
                 "get the list again"
             )
     return values

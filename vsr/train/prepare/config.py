@@ -33,7 +33,7 @@ class CropRule:
         match = _CROP.fullmatch(text)
         if match is None or int(match.group(1)) == 0:
             raise ValueError(
-                f"crop: got '{text}', wanted 'square', a side ('178') or SIDE+LEFT+TOP ('164+7+31')"
+                f"crop: got '{text}', expected 'square', a side ('178') or SIDE+LEFT+TOP (164+7+31)"
             )
         side, left, top = (None if g is None else int(g) for g in match.groups())
         return CropRule(side, left, top)
@@ -90,28 +90,28 @@ class PrepareConfig:
 
     def __post_init__(self) -> None:
         if not 8 <= self.hr <= 4096:
-            raise ValueError(f"hr: got {self.hr}, wanted 8 to 4096 pixels")
+            raise ValueError(f"hr: got {self.hr}, expected 8 to 4096 pixels")
         if not self.scales or len(set(self.scales)) != len(self.scales):
-            raise ValueError(f"scale: got {self.scales}, wanted one or more different numbers")
+            raise ValueError(f"scale: got {self.scales}, expected one or more different numbers")
         for scale in self.scales:
             if not 2 <= scale <= 16 or self.hr % scale:
                 raise ValueError(
-                    f"scale: got {scale}, wanted 2 to 16 and a divisor of --hr {self.hr}"
+                    f"scale: got {scale}, expected 2 to 16 and a divisor of --hr {self.hr}"
                 )
         if self.crop != "auto":
             CropRule.parse(self.crop)
         if min(self.val, self.test) < 0 or not self.val + self.test < 1:
             raise ValueError(
-                f"val and test: got {self.val} and {self.test}, wanted shares that leave some "
+                f"val and test: got {self.val} and {self.test}, expected shares that leave some "
                 "images for training (each 0 or more, together below 1)"
             )
         for name, value, least in (("every", self.every, 1), ("jobs", self.jobs, 0)):
             if value < least:
-                raise ValueError(f"{name}: got {value}, wanted {least} or more")
+                raise ValueError(f"{name}: got {value}, expected {least} or more")
         if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit: got {self.limit}, wanted 1 or more")
+            raise ValueError(f"limit: got {self.limit}, expected 1 or more")
         if not (math.isfinite(self.face_side) and self.face_side > 1):
-            raise ValueError(f"face-side: got {self.face_side}, wanted more than 1 eye distance")
+            raise ValueError(f"face-side: got {self.face_side}, expected more than 1 eye distance")
 
     def settings(self) -> dict[str, Any]:
         """The settings that decide what the files hold, as JSON values."""

@@ -127,7 +127,7 @@ def open_dataset(
     if scale is not None and scale not in scales:
         made = " and ".join(f"x{s}" for s in scales)
         raise DataError(
-            f"{path}: made for scale {made}, wanted x{scale}; prepare it with --scale {scale}"
+            f"{path}: made for scale {made}, expected x{scale}; prepare it with --scale {scale}"
         )
     names: dict[Split, tuple[str, ...]] = {s: _paired_names(path / s, scales) for s in SPLITS}
     first = next(((s, n[0]) for s, n in names.items() if n), None)
@@ -211,7 +211,7 @@ def _check_folder(path: Path) -> None:
     if not path.exists() and partial.is_dir():
         raise DataError(f"{path}: is unfinished ({partial.name}); run the same 'vsr prepare' again")
     if not path.is_dir():
-        what = "is a file, wanted a folder" if path.exists() else "no such folder"
+        what = "is a file, expected a folder" if path.exists() else "no such folder"
         raise DataError(f"{path}: {what}; make a data set with 'vsr prepare'")
     if not any(path.iterdir()):
         raise DataError(f"{path}: is empty; make a data set with 'vsr prepare'")
@@ -281,6 +281,6 @@ def _check_sizes(dataset: PairedDataset) -> None:
                 size = image_size(path)
                 if size != (side, side):
                     raise DataError(
-                        f"{path}: is {size[0]}x{size[1]}, wanted {side}x{side} (HR "
+                        f"{path}: is {size[0]}x{size[1]}, expected {side}x{side} (HR "
                         f"{dataset.hr_size}, {folder}); {_REMEDY}"
                     )

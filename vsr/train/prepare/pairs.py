@@ -183,7 +183,7 @@ def write_png(path: Path, rgb: np.ndarray, origin: str) -> str:
         temporary.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}); free some room and run the "
-            "same command again: it goes on where it stopped"
+            "same command again: it resumes where it stopped"
         ) from error
     return hashlib.sha256(data).hexdigest()
 

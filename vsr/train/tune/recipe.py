@@ -52,15 +52,15 @@ class SearchConfig:
         for name, low in (("rungs", 1), ("factor", 2), ("trials", 1), ("seed", 1)):
             value = getattr(self, name)
             if value < low:
-                raise ValueError(f"{name}: got {value}, wanted {low} or more; correct the recipe")
+                raise ValueError(f"{name}: got {value}, expected {low} or more; correct the recipe")
         for name in ("minutes", "heaviest_mflops"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise ValueError(f"{name}: got {value}, wanted more than 0, or none")
+                raise ValueError(f"{name}: got {value}, expected more than 0, or none")
         if self.steps < self.longest:
             raise ValueError(
-                f"steps: got {self.steps}, wanted at least factor ** (rungs - 1) = {self.longest}; "
-                "raise it or lower rungs"
+                f"steps: got {self.steps}, expected factor ** (rungs - 1) = {self.longest} or "
+                "more; raise it or lower rungs"
             )
 
     @property
@@ -115,9 +115,9 @@ class TuneRecipe:
 
     def __post_init__(self) -> None:
         if not self.space:
-            raise ValueError("space: got nothing to vary, wanted at least one key")
+            raise ValueError("space: got nothing to vary, expected at least one key")
         if self.base.data.validation == 0:
-            raise ValueError("data.validation: got 0, wanted faces to compare the trials on")
+            raise ValueError("data.validation: got 0, expected faces to compare the trials on")
 
     @property
     def base_values(self) -> Values:
@@ -157,7 +157,7 @@ def tune_recipe_from_dict(
     where = path.name
     if values.get("kind") != "tune":
         raise UsageError(
-            f"{where}: kind is {values.get('kind')!r}, wanted 'tune'; "
+            f"{where}: kind is {values.get('kind')!r}, expected 'tune'; "
             "list the recipes with 'vsr pipelines list'"
         )
     known = ("kind", "name", "base", "search", "space")
@@ -186,7 +186,7 @@ def tune_recipe_from_dict(
 
 def _base(name: Any, path: Path, overrides: list[tuple[str, str, Any]]) -> TrainRecipe:
     if not isinstance(name, str):
-        raise UsageError(f"{path.name} base: got {name!r}, wanted the name of a training recipe")
+        raise UsageError(f"{path.name} base: got {name!r}, expected the name of a training recipe")
     beside = path.parent / name
     file = str(beside) if beside.suffix == ".toml" and beside.is_file() else name
     try:
@@ -197,7 +197,7 @@ def _base(name: Any, path: Path, overrides: list[tuple[str, str, Any]]) -> Train
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UsageError(f"{where}: got {value!r}, wanted a table of keys")
+        raise UsageError(f"{where}: got {value!r}, expected a table of keys")
     return value
 
 
@@ -222,12 +222,12 @@ def _parameter(table: str, key: str, given: Any, config: Any, whole: bool, place
         tried: tuple[Any, ...] = tuple(int(x) if whole else x for x in (made.low, made.high))
     elif isinstance(given, list) and len(given) > 1:
         if any(not isinstance(v, int | float | str | bool) for v in given):
-            raise UsageError(f"{place}: got {given!r}, wanted numbers, texts or true/false")
+            raise UsageError(f"{place}: got {given!r}, expected numbers, texts or true/false")
         made = Parameter(table=table, key=key, choices=tuple(given))
         tried = made.choices
     else:
         raise UsageError(
-            f"{place}: got {given!r}, wanted two or more choices, or a range "
+            f"{place}: got {given!r}, expected two or more choices, or a range "
             "{ low = …, high = …, log = true }"
         )
     for value in tried:  # each must fit the base recipe by itself
@@ -241,15 +241,15 @@ def _range(table: str, key: str, given: Mapping[str, Any], whole: bool, place: s
         if name not in allowed:
             raise UsageError(f"{place}: unknown key '{name}'; {near(name, allowed)}")
     if "low" not in given or "high" not in given:
-        raise UsageError(f"{place}: got {dict(given)}, wanted low and high")
+        raise UsageError(f"{place}: got {dict(given)}, expected low and high")
     ends = {"table": table, "key": key, "whole": whole, **given}
     made = build(Parameter, ends, place)
     if whole and not all(float(x).is_integer() for x in (made.low, made.high)):
-        raise UsageError(f"{place}: got {made.low} to {made.high}, wanted whole numbers")
+        raise UsageError(f"{place}: got {made.low} to {made.high}, expected whole numbers")
     if not made.low < made.high:
-        raise UsageError(f"{place}: got {made.low} to {made.high}, wanted low below high")
+        raise UsageError(f"{place}: got {made.low} to {made.high}, expected low below high")
     if made.log and made.low <= 0:
-        raise UsageError(f"{place}: got low = {made.low}, wanted more than 0 with log = true")
+        raise UsageError(f"{place}: got low = {made.low}, expected more than 0 with log = true")
     return made
 
 

@@ -91,7 +91,7 @@ class _Study:
     def run(self) -> StudyResult:
         search = self.recipe.search
         if self.rows:
-            self.report(f"{self.out}: goes on after {len(self.rows)} trials")
+            self.report(f"{self.out}: resumes after {len(self.rows)} trials")
         elif search.trials < search.first_race:
             self.report(
                 f"{search.trials} trials end before one runs all {search.steps} steps; that takes "

@@ -19,7 +19,10 @@ def test_shipped_recipes_load_and_survive_the_way_out_and_back(name):
 
 
 def test_one_table_per_stage_in_flow_order():
-    stages = ("decode", "detect", "track", "crop", "working", "fuse", "upscale", "paste", "encode")
+    stages = (
+        "decode", "detect", "track", "choose", "crop", "working", "fuse", "upscale", "paste",
+        "encode",
+    )  # fmt: skip
     assert stages == STAGES
 
 

@@ -18,6 +18,7 @@ from vsr.core.errors import DataError, InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook
 from vsr.core.types import Frame, FrameFaces, Span
 from vsr.faces.annotations import SequenceAnnotations, parse_annotations
+from vsr.faces.choose import choose
 from vsr.faces.detect import detect
 from vsr.faces.detections import DetectStage
 from vsr.faces.track import track
@@ -182,7 +183,7 @@ def _finder(sequence: Sequence, stage: DetectStage | None) -> FaceFinder:
 
     def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
         found = _without_background(stage(frames), sequence)
-        return track(found, recipe.track, frame_bytes=room)
+        return choose(track(found, recipe.track, frame_bytes=room), recipe.choose)
 
     return find
 

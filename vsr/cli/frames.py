@@ -46,10 +46,8 @@ def frames(
         float | None, typer.Option(help="Second before which it ends.", rich_help_panel=_SELECT)
     ] = None,
     every: Annotated[int, typer.Option(help="Every n-th frame.", rich_help_panel=_SELECT)] = 1,
-    track: Annotated[
-        list[int] | None,
-        typer.Option(help="Only this face track (may be repeated).", rich_help_panel=_SELECT),
-    ] = None,
+    track: opt.Track = None,
+    skip_track: opt.SkipTrack = None,
     max_frames: Annotated[
         int | None, typer.Option(help="Stop after so many.", rich_help_panel=_SELECT)
     ] = None,
@@ -91,12 +89,14 @@ def frames(
         "upscale.model": model,
         "upscale.scale": scale,
         "upscale.device": device,
+        "choose.skip": skip_track,
         "crop.mode": crop,
         "crop.size": size,
         "decode.fps": fps,
         "encode.watermark": watermark or None,
     }
     recipe = opt.resolve_recipe(pipeline, sets, options)
+    from vsr.faces.choose import track_range
     from vsr.run.export import ExportConfig, export
     from vsr.run.heap import steady_heap
 
@@ -104,7 +104,7 @@ def frames(
         start_s=start,
         end_s=end,
         every=every,
-        tracks=tuple(track or ()),
+        tracks=tuple(n for text in track or () for n in track_range(text, "--track")),
         max_frames=max_frames,
         format=format,  # type: ignore[arg-type]
         with_source=with_source,

@@ -29,6 +29,28 @@ Scale = Annotated[
         rich_help_panel=_FACES,
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="N or N-M",
+        help="Only these face tracks (may be repeated).",
+        rich_help_panel=_FACES,
+    ),
+]
+SkipTrack = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="N or N-M",
+        help="Not these face tracks: they stay as they are.",
+        rich_help_panel=_FACES,
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        help="0..1: how much of the super-resolved face is blended in.", rich_help_panel=_FACES
+    ),
+]
 Crop = Annotated[str | None, typer.Option(help="native or canonical.", rich_help_panel=_FACES)]
 Size = Annotated[
     int | None, typer.Option(help="Side of canonical crops, pixels.", rich_help_panel=_FACES)

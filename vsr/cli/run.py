@@ -21,6 +21,7 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 
 - `vsr run input.mp4 -o out.mp4`
 - `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
+- `vsr run input.mp4 -o out.mp4 --track 3 --track 7-9 --strength 0.7`
 - `vsr run input.mp4 -o faces/ --pipeline crops`
 - `vsr run input.mp4 -o out.mp4 --report report.html`
 - `vsr run input.mp4 -o out.mp4 --dry-run`
@@ -48,6 +49,9 @@ def run(
     overwrite: opt.Overwrite = False,
     model: opt.Model = None,
     scale: opt.Scale = None,
+    track: opt.Track = None,
+    skip_track: opt.SkipTrack = None,
+    strength: opt.Strength = None,
     crop: opt.Crop = None,
     size: opt.Size = None,
     output: Annotated[
@@ -96,6 +100,9 @@ def run(
             "upscale.scale": scale,
             "upscale.batch_size": batch_size,
             "upscale.device": device,
+            "choose.tracks": track,
+            "choose.skip": skip_track,
+            "paste.strength": strength,
             "crop.mode": crop,
             "crop.size": size,
             "decode.fps": fps,

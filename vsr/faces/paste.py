@@ -33,6 +33,8 @@ class PasteConfig:
     max_contradiction: float = 1.0
     """how far a super-resolved crop may leave its evidence: 1 is as far as noise and coding of
     that crop explain; above, the plain pixels stay"""
+    strength: float = 1.0
+    """0..1: how much of what super-resolution changes is pasted; 0 leaves the plain picture"""
     grain: float = 0.0
     """0..1: share of the noise around it that a cleared face gets back, see `vsr.faces.grain`"""
     fade: int = 4
@@ -47,7 +49,7 @@ class PasteConfig:
             raise UsageError(
                 f"paste.max_contradiction: got {self.max_contradiction}, expected 0 or more"
             )
-        for name in ("feather", "grain"):
+        for name in ("feather", "strength", "grain"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise UsageError(f"paste.{name}: got {value}, expected 0..1")
@@ -105,7 +107,7 @@ def paste(items: Iterable[FrameCrops], scale: int, cfg: PasteConfig) -> Iterator
     for item in items:
         judged = _judged(item, scale, cfg)
         crops = [c for c in judged if c.outcome == "super-resolved" and c.sr is not None]
-        if crops:
+        if crops and cfg.strength > 0:
             canvas = _canvas(item.frame, scale, crops)
             _blend(canvas, [_patch(c, item.frame, canvas, scale, cfg) for c in crops])
         yield item.frame
@@ -145,7 +147,7 @@ def _patch(
         there = (planes[0][luma], planes[1][chroma], planes[2][chroma])
         change = _subtract(wanted, there)
     borders = touching(window, canvas.width, canvas.height)
-    strength = np.float32(crop.face.strength * crop.weight)
+    strength = np.float32(crop.face.strength * crop.weight * cfg.strength)
 
     def mask(plane: np.ndarray) -> np.ndarray:
         height, width = plane.shape

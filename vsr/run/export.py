@@ -38,7 +38,13 @@ from vsr.run.keyframes import KeyFrames
 from vsr.run.manifest import recipe_hash, source_entry, versions
 from vsr.run.output import claim, claim_replaceable, replace_folder
 from vsr.run.recipe import Recipe
-from vsr.run.restore import FaceFinder, face_finder, followed_faces, super_resolved
+from vsr.run.restore import (
+    FaceFinder,
+    chosen,
+    face_finder,
+    followed_faces,
+    super_resolved,
+)
 from vsr.run.sinks import canvas_format, watermark_of
 from vsr.run.source import Source, open_source, probe_source
 
@@ -107,7 +113,7 @@ def export(
     claim_replaceable(source, out, "an export", (out / INDEX).is_file)
     info = probe_source(source, recipe.decode)
     resolve_model(recipe.upscale.model, recipe.upscale.scale)
-    finder = find or face_finder(recipe)
+    finder = chosen(find, recipe) if find else face_finder(recipe)
     canvas = canvas_format(info, recipe)
     reader = open_source(
         info,

@@ -185,6 +185,7 @@ class Manifest:
                 *report.notices,
                 *(text for r in outputs for text in r.notices),
                 *kept_notices(recipe, sum(t.kept for t in tracks), faces),
+                *_missing_tracks(recipe, tracks),
             ],
         )
 
@@ -258,6 +259,13 @@ def backend_name() -> str:
     if keras := sys.modules.get("keras"):
         return keras.backend.backend()
     return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def _missing_tracks(recipe: Recipe, tracks: Iterable[Track]) -> list[str]:
+    """Which of the chosen tracks there were not, in a notice each."""
+    missing = recipe.choose.missing(t.track_id for t in tracks)
+    remedy = "'vsr frames' shows every track's number"
+    return [f"--track {text}: the source has no such face; {remedy}" for text in missing]
 
 
 def detector_entry(cfg: DetectConfig) -> dict[str, str]:

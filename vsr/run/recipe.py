@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from vsr.core.config import build, find_recipe, near, parse_set, read_toml, to_table
 from vsr.core.errors import UsageError
+from vsr.faces.choose import ChooseConfig
 from vsr.faces.crop import CropConfig
 from vsr.faces.detect import DetectConfig
 from vsr.faces.fuse import FuseConfig
@@ -33,6 +34,7 @@ class Recipe:
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
+    choose: ChooseConfig = field(default_factory=ChooseConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     working: WorkingConfig = field(default_factory=WorkingConfig)
     fuse: FuseConfig = field(default_factory=FuseConfig)

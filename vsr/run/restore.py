@@ -12,6 +12,7 @@ from vsr.core.progress import RESUMING, Progress, ProgressHook, silent
 from vsr.core.types import Frame, FrameCrops, FrameFaces
 from vsr.core.video import VideoInfo
 from vsr.faces.accept import accept
+from vsr.faces.choose import choose
 from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
@@ -98,10 +99,14 @@ def _restore(
     scale, canvas = recipe.upscale.scale, canvas_format(info, recipe)
     first = journal.first if journal else 0
     stretch = Stretch(first=first, segment_frames=recipe.encode.part_frames)
-    finder = find or face_finder(
-        recipe,
-        frame_bytes=frame_bytes(info, canvas, scale),
-        record=journal.record if journal else None,
+    finder = (
+        chosen(find, recipe)
+        if find
+        else face_finder(
+            recipe,
+            frame_bytes=frame_bytes(info, canvas, scale),
+            record=journal.record if journal else None,
+        )
     )
     log = TrackLog()
     reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode, first=first)
@@ -215,7 +220,7 @@ def face_finder(
     frame_bytes: int = 0,
     record: DetectionRecord | None = None,
 ) -> FaceFinder:
-    """The stage that finds and follows faces as a recipe says; loads its detector.
+    """The stage that finds, follows and chooses faces as a recipe says; loads its detector.
 
     record: detections of earlier frames, which are taken from there, and into which those of
     later ones are written. frame_bytes: see `vsr.faces.track.track`. segment_frames: see
@@ -232,9 +237,14 @@ def face_finder(
             found = by_segment(frames, length, stage)
         else:
             found = record.detect(frames, length, stage)
-        return track(found, recipe.track, frame_bytes=frame_bytes)
+        return choose(track(found, recipe.track, frame_bytes=frame_bytes), recipe.choose)
 
     return find
+
+
+def chosen(find: FaceFinder, recipe: Recipe) -> FaceFinder:
+    """Faces that were given, of the tracks that a recipe chooses."""
+    return lambda frames: choose(find(frames), recipe.choose)
 
 
 def frame_bytes(info: VideoInfo, canvas: PixelFormat | None, scale: int) -> int:

@@ -52,8 +52,8 @@ def fixture_script() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def chokepoint(fixture_script, tmp_path_factory) -> Path:
-    """All sequences of the fixture, at most 10 labelled frames each."""
-    return fixture_script.build(tmp_path_factory.mktemp("data") / "ChokePoint", frames=10)
+    """All sequences of the fixture, at most 12 labelled frames each."""
+    return fixture_script.build(tmp_path_factory.mktemp("data") / "ChokePoint", frames=12)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from vsr.cli import (
     frames,
     images,
     models,
+    models_blend,
     pipelines,
     prepare,
     report,
@@ -51,6 +52,7 @@ for command in _COMMANDS:
 for name, group in (("evaluate", evaluate), ("models", models), ("pipelines", pipelines)):
     app.add_typer(group.app, name=name)
 doctor.register(app)
+models_blend.register(models.app)
 
 
 def _version(value: bool) -> None:

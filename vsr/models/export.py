@@ -75,18 +75,40 @@ def add_model(
     """
     draft, trained = _read_draft(run)
     draft = dataclasses.replace(draft, **(changes or {}))
-    folder = user_folder() if folder is None else folder
-    _check_free(draft.name, folder, overwrite)
+    draft = dataclasses.replace(draft, figures={**draft.figures, **(figures or {})})
+    _check_free(draft.name, folder or user_folder(), overwrite)
     check_plain(trained)  # before the backend starts, which takes seconds
     model = build(draft)
     load_weights(model, trained)
+    return finish(model, draft, folder, overwrite=overwrite, comparison=comparison)
+
+
+def finish(
+    model: keras.Model,
+    draft: ModelSpec,
+    folder: Path | None,
+    *,
+    overwrite: bool = False,
+    comparison: str = "",
+) -> ModelSpec:
+    """Writes a network as a registered model: weights, card, and the spec that completes them.
+
+    Args:
+        model: with the weights to keep.
+        draft: its spec; what only the file can tell is filled in.
+        folder, overwrite, comparison: as for `add_model`.
+
+    Raises:
+        ModelError: the name is taken, or a weight is not finite.
+    """
+    folder = user_folder() if folder is None else folder
+    _check_free(draft.name, folder, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{draft.name}.weights.h5"
     save_weights(model, weights)
     load_weights(model, weights)  # measure what is stored, not what was trained
     spec = dataclasses.replace(
         draft,
-        figures={**draft.figures, **(figures or {})},
         weights_file=weights.name,
         weights_sha256=file_sha256(weights),
         parameters=int(sum(np.prod(v.shape) for v in model.weights)),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vsr.core.errors import UsageError, VsrError
+from vsr.models.blend import mixed_with
 from vsr.models.registry import get_spec, load_generator
 from vsr.train.origin import Origin
 from vsr.train.phases import PixelPhase
@@ -92,8 +93,7 @@ def blend_with(phase: PixelPhase, start: Start, share: float) -> None:
     """
     exported = phase.average if phase.recipe.optimiser.ema > 0 else phase.variables
     for variable, mixed in zip(phase.variables, exported, strict=True):
-        other = start.weights.get(variable.path)
-        if other is not None:
-            mixed.assign(mixed.value * share + other.value * (1.0 - share))
-        elif phase.architecture.is_branch_end(variable.path):
-            mixed.assign(mixed.value * share)
+        ends = phase.architecture.is_branch_end
+        value = mixed_with(variable.path, mixed, start.weights, share, ends)
+        if value is not None:
+            mixed.assign(value)

@@ -67,7 +67,7 @@ def choose_shift(
         shift -= moved
         notices.append(
             f"the source's sound starts {float(-lowest):.3f} s before 0; everything was moved by "
-            f"{float(moved):g} s, since {container.muxer} files start at 0 or later (.mp4 keeps it)"
+            f"{float(moved):.10g} s, since {container.muxer} files start at 0 or later (.mp4 keeps it)"
         )
     return shift, plans, notices
 
@@ -78,13 +78,13 @@ def _by_pictures(info: VideoInfo, container: Container) -> tuple[Fraction, list[
     if start < 0:
         text = (
             f"the source starts at {float(start):.3f} s; everything was moved by "
-            f"{float(-whole):g} s, since files start at 0 or later"
+            f"{float(-whole):.10g} s, since files start at 0 or later"
         )
         return whole, [text]
     if container.is_mov and start > _FAR_START_S:
         text = (
             f"the source's clock starts at {float(start):.1f} s; everything was moved by "
-            f"{float(-whole):g} s, or players would show nothing for so long"
+            f"{float(-whole):.10g} s, or players would show nothing for so long"
         )
         return whole, [text]
     return Fraction(0), []

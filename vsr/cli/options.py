@@ -66,7 +66,9 @@ Fps = Annotated[
         rich_help_panel=_VIDEO,
     ),
 ]
-Codec = Annotated[str | None, typer.Option(help="h264, hevc, av1, vp9, ffv1.", rich_help_panel=_VIDEO)]
+Codec = Annotated[
+    str | None, typer.Option(help="h264, hevc, av1, vp9, ffv1.", rich_help_panel=_VIDEO)
+]
 Crf = Annotated[
     int | None,
     typer.Option(help="Quality, lower is better (default 17).", rich_help_panel=_VIDEO),

@@ -67,7 +67,8 @@ def choose_shift(
         shift -= moved
         notices.append(
             f"the source's sound starts {float(-lowest):.3f} s before 0; everything was moved by "
-            f"{float(moved):.10g} s, since {container.muxer} files start at 0 or later (.mp4 keeps it)"
+            f"{float(moved):.10g} s, since {container.muxer} files start at 0 or later (.mp4 keeps "
+            "it)"
         )
     return shift, plans, notices
 

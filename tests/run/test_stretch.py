@@ -45,7 +45,7 @@ def made(source, recipe, record, upscaler, first=0, end=None):
     )
     log, faces, found = TrackLog(), [], []
     with Flow() as flow:
-        followed = followed_faces(flow, reader, find, log, recipe.fuse, stretch)
+        followed = followed_faces(flow, reader, find, log, recipe, stretch)
         sharp = super_resolved(flow, followed, upscaler, recipe, info, log, stretch)
 
         def noted():

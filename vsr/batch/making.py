@@ -18,7 +18,6 @@ from vsr.core.errors import DataError, InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook
 from vsr.core.types import Frame, FrameFaces, Span
 from vsr.faces.annotations import SequenceAnnotations, parse_annotations
-from vsr.faces.choose import choose
 from vsr.faces.detect import detect
 from vsr.faces.detections import DetectStage
 from vsr.faces.track import track
@@ -137,7 +136,7 @@ def fill(
     recipe, reader, tally, log = sequence.recipe, sequence.reader, sequence.tally, TrackLog()
     find, stretch = _finder(sequence, stage), sequence.stretch
     with Flow() as flow:
-        followed = followed_faces(flow, reader, find, log, recipe.fuse, stretch)
+        followed = followed_faces(flow, reader, find, log, recipe, stretch)
         upscaler = loaded.upscaler(recipe.upscale)
         judged = super_resolved(flow, followed, upscaler, recipe, reader.info, log, stretch)
         for _ in sink.run(pictures.write(judged, tally)):
@@ -183,7 +182,7 @@ def _finder(sequence: Sequence, stage: DetectStage | None) -> FaceFinder:
 
     def find(frames: Iterable[Frame]) -> Iterator[FrameFaces]:
         found = _without_background(stage(frames), sequence)
-        return choose(track(found, recipe.track, frame_bytes=room), recipe.choose)
+        return track(found, recipe.track, frame_bytes=room)
 
     return find
 

@@ -5,6 +5,7 @@ Chosen after tracking, so that a track has the same number whatever is chosen.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -49,6 +50,7 @@ def choose(items: Iterable[FrameFaces], cfg: ChooseConfig) -> Iterator[FrameFace
         yield item if len(faces) == len(item.faces) else replace(item, faces=faces)
 
 
+@functools.cache  # asked of every face
 def track_range(text: str, where: str) -> range:
     """The track numbers of "3" or "7-9"; raises UsageError naming ``where``."""
     match = _RANGE.fullmatch(text.strip())

@@ -27,6 +27,8 @@ FAMILIES: dict[Family, str] = {
     "interpolation": "no weights",
 }
 """what each family is, in words"""
+TRAINED = tuple(family for family in FAMILIES if family != "interpolation")
+"""those with weights"""
 
 OUTPUT_SCALES = (1, *SCALES)
 """by which a video's picture grows; at 1 faces are reduced first, then brought back"""

@@ -195,7 +195,7 @@ def _restore_part(
     log = TrackLog()
     frames = faces = 0
     with Flow() as flow, open_sink(target, silent_info, recipe, reader.frame_rate) as sink:
-        followed = followed_faces(flow, reader, finder, log, recipe.fuse)
+        followed = followed_faces(flow, reader, finder, log, recipe)
         for count in sink.run(super_resolved(flow, followed, upscaler, recipe, info, log)):
             frames += 1
             faces += count

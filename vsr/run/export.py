@@ -38,13 +38,7 @@ from vsr.run.keyframes import KeyFrames
 from vsr.run.manifest import recipe_hash, source_entry, versions
 from vsr.run.output import claim, claim_replaceable, replace_folder
 from vsr.run.recipe import Recipe
-from vsr.run.restore import (
-    FaceFinder,
-    chosen,
-    face_finder,
-    followed_faces,
-    super_resolved,
-)
+from vsr.run.restore import FaceFinder, face_finder, followed_faces, super_resolved
 from vsr.run.sinks import canvas_format, watermark_of
 from vsr.run.source import Source, open_source, probe_source
 
@@ -113,7 +107,7 @@ def export(
     claim_replaceable(source, out, "an export", (out / INDEX).is_file)
     info = probe_source(source, recipe.decode)
     resolve_model(recipe.upscale.model, recipe.upscale.scale)
-    finder = chosen(find, recipe) if find else face_finder(recipe)
+    finder = find or face_finder(recipe)
     canvas = canvas_format(info, recipe)
     reader = open_source(
         info,
@@ -126,7 +120,7 @@ def export(
     log = TrackLog()
     with _Folder(out, info, recipe, cfg, canvas, face_per_eye_distance) as folder:
         with Flow() as flow:
-            followed = followed_faces(flow, reader, finder, log, recipe.fuse)
+            followed = followed_faces(flow, reader, finder, log, recipe)
             upscaler = load_upscaler(recipe.upscale)
             crops = super_resolved(flow, followed, upscaler, recipe, info, log)
             for done in folder.write(crops, reader):

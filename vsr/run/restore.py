@@ -17,7 +17,7 @@ from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
 from vsr.faces.detections import DetectionRecord
-from vsr.faces.fuse import FuseConfig, fuse
+from vsr.faces.fuse import fuse
 from vsr.faces.paste import verify
 from vsr.faces.track import track
 from vsr.faces.tracklog import TrackLog
@@ -99,14 +99,10 @@ def _restore(
     scale, canvas = recipe.upscale.scale, canvas_format(info, recipe)
     first = journal.first if journal else 0
     stretch = Stretch(first=first, segment_frames=recipe.encode.part_frames)
-    finder = (
-        chosen(find, recipe)
-        if find
-        else face_finder(
-            recipe,
-            frame_bytes=frame_bytes(info, canvas, scale),
-            record=journal.record if journal else None,
-        )
+    finder = find or face_finder(
+        recipe,
+        frame_bytes=frame_bytes(info, canvas, scale),
+        record=journal.record if journal else None,
     )
     log = TrackLog()
     reader = open_source(info, scale=scale, canvas=canvas, cfg=recipe.decode, first=first)
@@ -115,7 +111,7 @@ def _restore(
     if first:
         progress(Progress(RESUMING, first, reader.expected_frames, faces))
     with Flow() as flow, open_sink(out, info, recipe, reader.frame_rate, journal) as sink:
-        followed = followed_faces(flow, reader, finder, log, recipe.fuse, stretch)
+        followed = followed_faces(flow, reader, finder, log, recipe, stretch)
         upscaler = upscaler or load_upscaler(recipe.upscale)  # while the first frames are decoded
         judge = journal.judged if journal else None
         sharp = super_resolved(flow, followed, upscaler, recipe, info, log, stretch, judge)
@@ -159,17 +155,18 @@ def followed_faces(
     reader: Source,
     find: FaceFinder,
     log: TrackLog,
-    views: FuseConfig,
+    recipe: Recipe,
     stretch: Stretch | None = None,
 ) -> Iterator[FrameFaces]:
-    """Decode and find faces, each in its thread, which begin at once.
+    """Decode, find and choose faces, each in its thread, which begin at once.
 
-    views: as in the recipe; where a stretch ends, the frames of its last views come, too.
+    Where a stretch ends, the frames of its last views come, too.
     """
     room = _room(reader.info)
     flow.on_stop(reader.close)
     frames = flow.stage("decode", reader, room)
-    found = (stretch or Stretch()).before_end(find(frames), views.span)
+    found = choose(find(frames), recipe.choose)
+    found = (stretch or Stretch()).before_end(found, recipe.fuse.span)
     return flow.stage("faces", log.faces(found), room)
 
 
@@ -220,7 +217,7 @@ def face_finder(
     frame_bytes: int = 0,
     record: DetectionRecord | None = None,
 ) -> FaceFinder:
-    """The stage that finds, follows and chooses faces as a recipe says; loads its detector.
+    """The stage that finds and follows faces as a recipe says; loads its detector.
 
     record: detections of earlier frames, which are taken from there, and into which those of
     later ones are written. frame_bytes: see `vsr.faces.track.track`. segment_frames: see
@@ -237,14 +234,9 @@ def face_finder(
             found = by_segment(frames, length, stage)
         else:
             found = record.detect(frames, length, stage)
-        return choose(track(found, recipe.track, frame_bytes=frame_bytes), recipe.choose)
+        return track(found, recipe.track, frame_bytes=frame_bytes)
 
     return find
-
-
-def chosen(find: FaceFinder, recipe: Recipe) -> FaceFinder:
-    """Faces that were given, of the tracks that a recipe chooses."""
-    return lambda frames: choose(find(frames), recipe.choose)
 
 
 def frame_bytes(info: VideoInfo, canvas: PixelFormat | None, scale: int) -> int:

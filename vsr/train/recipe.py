@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from vsr.core.config import build, find_recipe, near, read_toml, to_table
 from vsr.core.errors import ModelError, UsageError
@@ -16,9 +16,7 @@ from vsr.models.architecture import ArchitectureConfig
 from vsr.models.architectures import load_architecture
 from vsr.models.architectures.srresnet import SRResNetConfig
 from vsr.models.discriminator import DiscriminatorConfig
-
-TrainedFamily = Literal["srresnet", "srgan", "vdsr"]
-"""what can be trained: see `vsr.models.spec.FAMILIES`"""
+from vsr.models.spec import TRAINED, Family
 
 
 def _check(name: str, got: object, good: bool, wanted: str) -> None:
@@ -179,7 +177,7 @@ class TrainRecipe:
     """Everything ``vsr train`` needs to know besides data and run folder."""
 
     name: str = "train-pixel"
-    family: TrainedFamily = "srresnet"
+    family: Family = "srresnet"
     """what the model is called and how it is described: "srgan" where a critic took part"""
     data: DataConfig = field(default_factory=DataConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
@@ -258,9 +256,8 @@ def train_recipe_from_dict(
             made[key] = build(type(default), value, f"{where} [{key}]")
         else:
             raise UsageError(f"{where}: unknown table '{key}'; {near(key, STAGES)}")
-    families = get_args(TrainedFamily)
-    if made.get("family", "srresnet") not in families:
-        known = " or ".join(map(repr, families))
+    if made.get("family", "srresnet") not in TRAINED:
+        known = " or ".join(map(repr, TRAINED))
         raise UsageError(f"{where}: family is {made['family']!r}, expected {known}")
     try:
         return TrainRecipe(**made)

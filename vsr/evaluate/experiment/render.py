@@ -15,6 +15,7 @@ from vsr.core.types import Face, FaceCrop, Frame, FrameCrops, YuvPicture
 from vsr.evaluate.experiment.truth import Truth
 from vsr.evaluate.named import BASELINE
 from vsr.faces.accept import accept
+from vsr.faces.choose import choose
 from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
@@ -75,7 +76,8 @@ def find_trials(truths: Iterable[Truth], recipe: Recipe, *, whole: bool) -> Iter
             yield truth.lr
 
     found = detect(frames(), make_detector(recipe.detect), recipe.detect)
-    cut = crop(track(found, recipe.track), recipe.crop)
+    followed = choose(track(found, recipe.track), recipe.choose)
+    cut = crop(followed, recipe.crop)
     for item in fuse(with_clips(cut, recipe.crop, recipe.fuse.span)):
         yield Trial(waiting.popleft(), item.crops)
 

@@ -215,9 +215,8 @@ class SRResNetConfig(ArchitectureConfig):
             "initialiser": ("glorot_uniform", "he_normal", "he_uniform"),
         }
         for name, allowed in choices.items():
-            check_field(
-                name, getattr(self, name), getattr(self, name) in allowed, f"one of {allowed}"
-            )
+            value = getattr(self, name)
+            check_field(name, value, value in allowed, f"one of {allowed}")
         for name, low, high in (("filters", 4, 512), ("blocks", 1, 64), ("polish", 0, 256)):
             value = getattr(self, name)
             check_field(name, value, is_whole(value) and low <= value <= high, f"{low} to {high}")

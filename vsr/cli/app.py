@@ -26,6 +26,7 @@ from vsr.cli import (
     prepare,
     report,
     train,
+    train_recogniser,
     tune,
 )
 from vsr.cli import rerun as rerun_command
@@ -44,8 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    run_command, frames, assemble, rerun_command, report, images, batch, prepare, train, tune,
-    benchmark,
+    run_command, frames, assemble, rerun_command, report, images, batch, prepare, train,
+    train_recogniser, tune, benchmark,
 )  # fmt: skip
 for command in _COMMANDS:
     command.register(app)

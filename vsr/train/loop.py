@@ -266,13 +266,15 @@ class _Session:
 
 
 _SHOWN = ("loss", "discriminator")
-_LOSSES = ("loss", "pixel", "content", "adversarial", "discriminator", "real", "fake")
+_LOSSES = ("loss", "pixel", "content", "identity", "adversarial", "discriminator", "real", "fake")
 
 
 def _losses_of(recipe: TrainRecipe) -> set[str]:
     names = {"loss", "pixel"}
     if recipe.loss.content > 0:
         names.add("content")
+    if recipe.loss.identity > 0:
+        names.add("identity")
     if recipe.loss.adversarial > 0:
         names |= {"adversarial", "discriminator", "real", "fake"}
     return names

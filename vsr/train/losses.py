@@ -77,6 +77,22 @@ def _cosine(made: Any, real: Any) -> Any:
     return ops.mean(1.0 - dot / norms)
 
 
+def identity_loss(sr: Sequence[Any], hr: Sequence[Any]) -> Any:
+    """How far the made face is from the real one to a face recogniser: 0 (the same) to 2.
+
+    The mean of two parts: one minus the cosine of the embeddings, and of the activations at each
+    place of the two deepest stages.
+
+    Args:
+        sr: outputs of `vsr.models.recogniser.build_recogniser` for the made pictures;
+            ``hr``: the same for the real ones.
+    """
+    made = ops.cast(sr[-1], "float32")
+    real = ops.cast(ops.stop_gradient(hr[-1]), "float32")
+    embedding = ops.mean(1.0 - ops.sum(made * real, axis=-1))
+    return (embedding + content_loss(sr[-3:-1], hr[-3:-1])) / 2
+
+
 def generator_loss(fake: Any) -> Any:
     """Non-saturating adversarial loss from logits ``(B, 1)``: -log sigmoid(D(G(x)))."""
     return ops.mean(ops.softplus(-ops.cast(fake, "float32")))

@@ -6,6 +6,7 @@ al., CVPR 2017): content + adversarial (+ pixel) loss, the discriminator trained
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,8 +14,15 @@ import keras
 from vsr.models.architectures import load_architecture
 from vsr.models.discriminator import build_discriminator
 from vsr.models.features import build_features
+from vsr.models.recogniser import load_recogniser
 from vsr.models.runtime import current
-from vsr.train.losses import content_loss, discriminator_loss, generator_loss, pixel_loss
+from vsr.train.losses import (
+    content_loss,
+    discriminator_loss,
+    generator_loss,
+    identity_loss,
+    pixel_loss,
+)
 from vsr.train.optimiser import ConvMuon
 from vsr.train.recipe import OptimiserConfig, TrainRecipe
 
@@ -39,6 +47,9 @@ class PixelPhase:
         self.features: keras.Model | None = None
         if recipe.loss.content > 0:
             self.features = build_features(recipe.loss.features, recipe.loss.content_layers)
+        self.recogniser: keras.Model | None = None
+        if recipe.loss.identity > 0:
+            self.recogniser = load_recogniser(Path(recipe.loss.recogniser))
         self._compiled = self._compile()
         self._predict = current().compile_step(
             lambda lr: {"sr": self.generator(lr, training=False)}, self.generator.weights
@@ -77,7 +88,9 @@ class PixelPhase:
         return current().compile_step(self._update, self._step_state())
 
     def _step_state(self) -> list[Any]:
-        fixed = self.features.weights if self.features is not None else []
+        fixed = [
+            w for net in (self.features, self.recogniser) if net is not None for w in net.weights
+        ]
         return [*self.state.values(), self.decay, *fixed]
 
     def _update(self, lr: Any, hr: Any) -> dict[str, Any]:
@@ -100,6 +113,11 @@ class PixelPhase:
                 weights.content_distance,
             )
             total = total + weights.content * parts["content"]
+        if self.recogniser is not None:
+            parts["identity"] = identity_loss(
+                self.recogniser(sr, training=False), self.recogniser(hr, training=False)
+            )
+            total = total + weights.identity * parts["identity"]
         return total, {**parts, "loss": total}, sr
 
     def _apply(self, grads: list[Any]) -> None:

@@ -95,16 +95,22 @@ class LossConfig:
     """layers whose outputs are compared, after their ReLU"""
     adversarial: float = 0.0
     """of the non-saturating loss on the discriminator's logits"""
+    identity: float = 0.0
+    """of the distance, to a face recogniser, of the made face from the real one"""
+    recogniser: str = ""
+    """its weights, a file that ``vsr train-recogniser`` made"""
 
     def __post_init__(self) -> None:
-        for name in ("pixel", "content", "adversarial"):
+        for name in ("pixel", "content", "adversarial", "identity"):
             value = getattr(self, name)
             _check(name, value, value >= 0, "0 or more")
         _check("luma_share", self.luma_share, 0 <= self.luma_share <= 1, "a share from 0 to 1")
-        used = self.pixel + self.content + self.adversarial
+        used = self.pixel + self.content + self.adversarial + self.identity
         _check("pixel", self.pixel, used > 0, "at least one loss with a weight above 0")
         layers = self.content_layers
         _check("content_layers", layers, bool(layers) or not self.content, "at least one layer")
+        known = bool(self.recogniser) or not self.identity
+        _check("recogniser", self.recogniser, known, "a file, which loss.identity needs")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,8 +73,8 @@ def test_strength_is_the_share_of_the_change(made):
 def test_a_track_that_is_not_there_is_told(made):
     manifest, _ = made(("choose", "tracks", ("0", "7-9")))
     (told,) = (n for n in manifest.notices if n.startswith("--track"))
-    assert (
-        told == "--track 7-9: the source has no such face; 'vsr frames' shows every track's number"
+    assert told == (
+        "--track 7-9: the source has no such face; 'vsr faces --sheet' shows every track's number"
     )
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vsr.core.errors import DataError
+from vsr.core.errors import DataError, UsageError
 from vsr.core.geometry import Box
 from vsr.core.types import Face, FaceCrop, Frame, FrameCrops, FrameFaces
-from vsr.faces.annotations import AnnotatedFrame, SequenceAnnotations
+from vsr.faces.annotations import AnnotatedFrame, SequenceAnnotations, read_annotations
 from vsr.faces.detail import enlarged_window
+from vsr.media.folder import numbered_pictures
 from vsr.media.images import write_image
 
 NumberOf = Callable[[Frame], int]
@@ -74,6 +75,21 @@ class Labels:
             track = self._tracks.setdefault(key, len(self._tracks))
             found.append(Labelled(*key, track, box))
         return found
+
+
+def labelled_finder(
+    source: Path, labels: Path, side: float, eye_line: float
+) -> Callable[[Iterable[Frame]], Iterator[FrameFaces]]:
+    """The stage that gives the labelled faces of a folder of numbered frames.
+
+    labels: a ChokePoint XML; side, eye_line: see `Labels`. Raises UsageError where the source is
+    no folder, DataError where the labels cannot be read.
+    """
+    if not source.is_dir():
+        raise UsageError(f"--labels: {source} is not a folder of frames, which labels belong to")
+    known = Labels(read_annotations(labels), side, eye_line)
+    first = numbered_pictures(source)[0][0]
+    return lambda frames: given_faces(frames, known, lambda frame: first + frame.pts)
 
 
 def given_faces(

@@ -18,6 +18,7 @@ from vsr.cli import (
     benchmark,
     doctor,
     evaluate,
+    faces,
     frames,
     images,
     models,
@@ -45,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    run_command, frames, assemble, rerun_command, report, images, batch, prepare, train,
+    run_command, faces, frames, assemble, rerun_command, report, images, batch, prepare, train,
     train_recogniser, tune, benchmark,
 )  # fmt: skip
 for command in _COMMANDS:

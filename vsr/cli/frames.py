@@ -48,6 +48,7 @@ def frames(
     every: Annotated[int, typer.Option(help="Every n-th frame.", rich_help_panel=_SELECT)] = 1,
     track: opt.Track = None,
     skip_track: opt.SkipTrack = None,
+    faces_file: opt.FacesOption = None,
     max_frames: Annotated[
         int | None, typer.Option(help="Stop after so many.", rich_help_panel=_SELECT)
     ] = None,
@@ -90,6 +91,7 @@ def frames(
         "upscale.scale": scale,
         "upscale.device": device,
         "choose.skip": skip_track,
+        "choose.file": None if faces_file is None else str(faces_file),
         "crop.mode": crop,
         "crop.size": size,
         "decode.fps": fps,
@@ -112,7 +114,7 @@ def frames(
         fused=fused,
     )
     page.claim(report, overwrite=overwrite)
-    given = _given(source, labels) if labels is not None else {}
+    given = {} if labels is None else _given(source, labels)
     steady_heap()
     with show_progress(quiet=quiet or as_json) as progress:
         index = export(source, out, recipe, cfg, overwrite=overwrite, progress=progress, **given)
@@ -122,21 +124,12 @@ def frames(
 
 def _given(source: Path, labels: Path) -> dict[str, Any]:
     """The labelled faces of a sequence, in place of detector and tracker."""
-    from vsr.batch.persons import Labels, given_faces
+    from vsr.batch.persons import labelled_finder
     from vsr.batch.plan import BatchConfig
-    from vsr.core.errors import UsageError
-    from vsr.faces.annotations import read_annotations
-    from vsr.media.folder import numbered_pictures
 
-    if not source.is_dir():
-        raise UsageError(f"--labels: {source} is not a folder of frames, which labels belong to")
     cfg = BatchConfig()
-    known = Labels(read_annotations(labels), cfg.face_side, cfg.eye_line)
-    first = numbered_pictures(source)[0][0]
-    return {
-        "find": lambda frames: given_faces(frames, known, lambda frame: first + frame.pts),
-        "face_per_eye_distance": cfg.face_side,
-    }
+    find = labelled_finder(source, labels, cfg.face_side, cfg.eye_line)
+    return {"find": find, "face_per_eye_distance": cfg.face_side}
 
 
 def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> None:
@@ -150,10 +143,12 @@ def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> Non
             f"{out}: {len(index.frames)} frames, {len(index.faces)} faces of {seen} tracks "
             f"by {index.model['name']} in {index.seconds:.1f} s"
         )
-    broken = index.video["broken_at_s"] if index.video else None
-    if broken is not None:
-        fail(f"the source breaks off at {broken:.2f} s; {out} holds everything up to there")
-        raise typer.Exit(BrokenSourceError.exit_code)
-    if index.video and index.video.get("lost"):
-        fail(f"{index.video['lost']} frames could not be decoded; {out} holds the others")
-        raise typer.Exit(BrokenSourceError.exit_code)
+    video = index.video or {}
+    if video.get("broken_at_s") is not None:
+        at = f"{video['broken_at_s']:.2f} s"
+        fail(f"the source breaks off at {at}; {out} holds everything up to there")
+    elif video.get("lost"):
+        fail(f"{video['lost']} frames could not be decoded; {out} holds the others")
+    else:
+        return
+    raise typer.Exit(BrokenSourceError.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +43,15 @@ SkipTrack = Annotated[
     typer.Option(
         metavar="N or N-M",
         help="Not these face tracks: they stay as they are.",
+        rich_help_panel=_FACES,
+    ),
+]
+FacesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--faces-file",
+        metavar="FILE",
+        help="Faces of 'vsr faces', as you edited them, in place of the detector.",
         rich_help_panel=_FACES,
     ),
 ]

@@ -22,6 +22,7 @@ _HELP = """Super-resolve the faces of a video and keep its timing, sound and col
 - `vsr run input.mp4 -o out.mp4`
 - `vsr run input.mp4 -o out.mp4 --fps source --crf 12`
 - `vsr run input.mp4 -o out.mp4 --track 3 --track 7-9 --strength 0.7`
+- `vsr run input.mp4 -o out.mp4 --faces-file faces.jsonl` (chosen by 'vsr faces' and you)
 - `vsr run input.mp4 -o faces/ --pipeline crops`
 - `vsr run input.mp4 -o out.mp4 --report report.html`
 - `vsr run input.mp4 -o out.mp4 --dry-run`
@@ -51,6 +52,7 @@ def run(
     scale: opt.Scale = None,
     track: opt.Track = None,
     skip_track: opt.SkipTrack = None,
+    faces_file: opt.FacesOption = None,
     strength: opt.Strength = None,
     crop: opt.Crop = None,
     size: opt.Size = None,
@@ -102,6 +104,7 @@ def run(
             "upscale.device": device,
             "choose.tracks": track,
             "choose.skip": skip_track,
+            "choose.file": None if faces_file is None else str(faces_file),
             "paste.strength": strength,
             "crop.mode": crop,
             "crop.size": size,

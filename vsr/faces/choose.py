@@ -24,6 +24,10 @@ class ChooseConfig:
     """numbers and ranges ("3", "7-9"); empty: all"""
     skip: tuple[str, ...] = ()
     """numbers and ranges of those that are not"""
+    file: str = ""
+    """faces file of ``vsr faces``, instead of detector and tracker; empty: none"""
+    sha256: str = ""
+    """its hash, which is taken when the recipe is read"""
 
     def __post_init__(self) -> None:
         for key in ("tracks", "skip"):

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 _CELL_PX = 192
 _GAP_PX = 6
-_TEXT_PX = 15
+TEXT_PX = 15
 _FACES = 3
 """of each track"""
 _TRACKS = 40
 """most tracks on a sheet: those with the most and largest faces"""
-_INK, _PAPER, _FAINT = (20, 20, 20), (250, 250, 250), (105, 105, 105)
+INK, PAPER, FAINT = (20, 20, 20), (250, 250, 250), (105, 105, 105)
 
 
 def best_rows(rows: Iterable[dict[str, Any]], most: int = _FACES) -> list[dict[str, Any]]:
@@ -44,13 +44,13 @@ def write_contact_sheet(folder: Path, faces: list[dict[str, Any]], title: str) -
         title += f" · {len(shown)} of {len(tracks)} tracks"
     block = 3 * _CELL_PX + 2 * 2
     width = _FACES * block + (_FACES + 1) * 3 * _GAP_PX
-    row_height = _CELL_PX + 2 * (_TEXT_PX + 8) + 2 * _GAP_PX
-    head = 3 * _TEXT_PX + 2 * _GAP_PX
-    sheet = Image.new("RGB", (width, head + len(shown) * row_height), _PAPER)
+    row_height = _CELL_PX + 2 * (TEXT_PX + 8) + 2 * _GAP_PX
+    head = 3 * TEXT_PX + 2 * _GAP_PX
+    sheet = Image.new("RGB", (width, head + len(shown) * row_height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    _text(draw, (3 * _GAP_PX, _GAP_PX), title, _INK)
+    write_text(draw, (3 * _GAP_PX, _GAP_PX), title, INK)
     hint = "each face: low resolution · bicubic · super-resolved, which is inferred detail"
-    _text(draw, (3 * _GAP_PX, _GAP_PX + _TEXT_PX + 6), hint, _FAINT)
+    write_text(draw, (3 * _GAP_PX, _GAP_PX + TEXT_PX + 6), hint, FAINT)
     for line, track in enumerate(sorted(shown)):
         _draw_track(sheet, draw, head + line * row_height, folder, track, tracks[track], block)
     path = folder / "contact_sheet.png"
@@ -70,10 +70,10 @@ def _draw_track(
     widths = sorted(r["face_width_px"] for r in rows)
     name = f" ({rows[0]['label']})" if rows[0]["label"] else ""
     words = f"track {track}{name} · {len(rows)} faces · {widths[len(widths) // 2]:.0f} px wide"
-    _text(draw, (3 * _GAP_PX, top), words, _INK)
+    write_text(draw, (3 * _GAP_PX, top), words, INK)
     for place, row in enumerate(best_rows(rows)):
         left = 3 * _GAP_PX + place * (block + 3 * _GAP_PX)
-        y = top + _TEXT_PX + 8
+        y = top + TEXT_PX + 8
         for part, kind in enumerate(("lr", "bicubic", "sr")):
             with Image.open(folder / row[kind]) as picture:
                 sheet.paste(_fit(picture, kind), (left + part * (_CELL_PX + 2), y))
@@ -86,7 +86,7 @@ def _draw_track(
             notes.append("filled in")
         if row["outcome"] == "plain":
             notes.append("refused: the video keeps plain pixels")
-        _text(draw, (left, y + _CELL_PX + 3), " · ".join(notes), _FAINT)
+        write_text(draw, (left, y + _CELL_PX + 3), " · ".join(notes), FAINT)
 
 
 def _fit(picture: Image.Image, kind: str) -> Image.Image:
@@ -100,9 +100,12 @@ def _fit(picture: Image.Image, kind: str) -> Image.Image:
     return cell
 
 
-def _text(draw: ImageDraw.ImageDraw, at: tuple[int, int], words: str, fill) -> None:
+def write_text(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], words: str, fill: tuple[int, int, int]
+) -> None:
+    """Words in the sheets' letters; those it lacks become question marks."""
     plain = words.encode("latin-1", "replace").decode("latin-1")
-    draw.text(at, plain, fill=fill, font=ImageFont.load_default(_TEXT_PX))
+    draw.text(at, plain, fill=fill, font=ImageFont.load_default(TEXT_PX))
 
 
 def _clearness(row: dict[str, Any]) -> float:

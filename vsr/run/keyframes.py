@@ -19,7 +19,8 @@ class KeyFrame:
     """the face's row of the index"""
     pictures: dict[str, np.ndarray]
     """"lr", and where there are such "fused" (its views averaged) and "sr": RGB (h, w, 3)"""
-    clearness: tuple[bool, float]
+    score: tuple[bool, float]
+    """see `clearness`"""
 
 
 class KeyFrames:
@@ -30,19 +31,19 @@ class KeyFrames:
 
     def consider(self, row: dict[str, Any], crop: FaceCrop) -> None:
         """Keep the crop, whose row of the index this is, if its track has no clearer one yet."""
-        clearness = _clearness(crop)
+        score = clearness(crop)
         known = self._best.get(row["track"])
-        if known is None or clearness > known.clearness:
+        if known is None or score > known.score:
             found = {"lr": crop.lr, "fused": crop.fused, "sr": crop.sr}
             pictures = {kind: rgb for kind, rgb in found.items() if rgb is not None}
-            self._best[row["track"]] = KeyFrame(row, pictures, clearness)
+            self._best[row["track"]] = KeyFrame(row, pictures, score)
 
     def found(self) -> list[KeyFrame]:
         """One for each track, in the order of the tracks."""
         return [self._best[track] for track in sorted(self._best)]
 
 
-def _clearness(crop: FaceCrop) -> tuple[bool, float]:
+def clearness(crop: FaceCrop) -> tuple[bool, float]:
     """Found and super-resolved before all others; then width times the strength of the edges.
 
     The strength is the root mean square of Sobel's derivatives (Tenengrad; Tenenbaum, 1970) of

@@ -264,7 +264,7 @@ def backend_name() -> str:
 def _missing_tracks(recipe: Recipe, tracks: Iterable[Track]) -> list[str]:
     """Which of the chosen tracks there were not, in a notice each."""
     missing = recipe.choose.missing(t.track_id for t in tracks)
-    remedy = "'vsr frames' shows every track's number"
+    remedy = "'vsr faces --sheet' shows every track's number"
     return [f"--track {text}: the source has no such face; {remedy}" for text in missing]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from vsr.core.config import build, find_recipe, near, parse_set, read_toml, to_table
-from vsr.core.errors import UsageError
+from vsr.core.errors import InputError, UsageError
+from vsr.core.hashing import file_sha256
 from vsr.faces.choose import ChooseConfig
 from vsr.faces.crop import CropConfig
 from vsr.faces.detect import DetectConfig
@@ -98,7 +100,17 @@ def recipe_from_dict(
     said = own_output == "faces" and "mode" in data.get("crop", {})
     if recipe.output == "faces" and not said:
         recipe = override(recipe, [("crop", "mode", "canonical")])
-    return override(recipe, overrides)
+    return _with_faces_hash(override(recipe, overrides))
+
+
+def _with_faces_hash(recipe: Recipe) -> Recipe:
+    """The recipe with the hash of its faces file: an edit of it counts as other settings."""
+    name = recipe.choose.file
+    if not name or recipe.choose.sha256:
+        return recipe
+    if not os.path.isfile(name):
+        raise InputError(f"{name}: no such faces file; make it with: vsr faces INPUT -o {name}")
+    return override(recipe, [("choose", "sha256", file_sha256(Path(name)))])
 
 
 def override(recipe: Recipe, changes: Iterable[tuple[str, str, Any]]) -> Recipe:

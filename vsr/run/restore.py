@@ -17,6 +17,7 @@ from vsr.faces.clip import with_clips
 from vsr.faces.crop import crop
 from vsr.faces.detect import detect, make_detector
 from vsr.faces.detections import DetectionRecord
+from vsr.faces.facesfile import read_faces_file
 from vsr.faces.fuse import fuse
 from vsr.faces.paste import verify
 from vsr.faces.track import track
@@ -217,12 +218,14 @@ def face_finder(
     frame_bytes: int = 0,
     record: DetectionRecord | None = None,
 ) -> FaceFinder:
-    """The stage that finds and follows faces as a recipe says; loads its detector.
+    """The stage that finds and follows faces as a recipe says; loads its detector, or faces file.
 
     record: detections of earlier frames, which are taken from there, and into which those of
     later ones are written. frame_bytes: see `vsr.faces.track.track`. segment_frames: see
     `Stretch`; None: the recipe's parts.
     """
+    if recipe.choose.file:
+        return read_faces_file(Path(recipe.choose.file), recipe.choose.sha256).find
     length = segment_frames or recipe.encode.part_frames
     detector = make_detector(recipe.detect)
 

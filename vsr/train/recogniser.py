@@ -202,7 +202,9 @@ class _Learner:
         self.checkpoint = out.with_name(out.name.removesuffix(_ENDING) + ".checkpoint.npz")
         self.model = build_recogniser()
         self.variables = self.model.trainable_variables
-        self.optimiser = keras.optimizers.AdamW(config.rate, weight_decay=0.05, global_clipnorm=1.0)
+        self.optimiser: Any = keras.optimizers.AdamW(
+            config.rate, weight_decay=0.05, global_clipnorm=1.0
+        )
         self.optimiser.build(self.variables)
         self.step, self.seconds = 0, 0.0
         self._state = {f"model/{w.path}": w for w in self.model.weights} | {

@@ -28,7 +28,7 @@ Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 class PasteConfig:
     """How faces are blended in."""
 
-    feather: float = 0.35
+    feather: float = 0.2
     """0..1: part of the window's half side over which a face fades into the picture"""
     max_contradiction: float = 1.0
     """how far a super-resolved crop may leave its evidence: 1 is as far as noise and coding of

@@ -33,7 +33,8 @@ class DecodeReport:
     last_seconds: float | None = None
     """time of the last frame decoded, in the source's own timestamps"""
     broken_at_s: float | None = None
-    """end of the last frame of a source that broke off; None where it came to its end"""
+    """end of the last frame before which a source that broke off lacks nothing at its end; None
+    where it came to its end"""
     lost_start: int = 0
     """frames of the source before the first that could be decoded"""
     lost_middle: int = 0
@@ -78,6 +79,8 @@ class Account:
     def settle(self, code: int | None) -> None:
         """Write into the report what is lost; code: of the decoder, None where it was stopped."""
         report = self._report
+        if len(self._came):
+            self._damage.not_before(float(self._came[0] * self._info.time_base))
         self._count(code)
         first = report.lost_start
         total = len(self._scan.pts)
@@ -89,7 +92,7 @@ class Account:
                 "could not be decoded"
             )
         if code is not None and self._breaks_off(code):
-            report.broken_at_s = (report.last_seconds or 0.0) + self._step_s
+            report.broken_at_s = self._whole_until(report) + self._step_s
             if report.lost_end:
                 report.notices.append(
                     f"the last {report.lost_end} of its {total} frames could not be decoded"
@@ -101,6 +104,19 @@ class Account:
             report.notices.append(
                 f"{report.lost_middle} of {total} frames in the middle could not be decoded"
             )
+
+    def _whole_until(self, report: DecodeReport) -> float:
+        """Time of the last frame of a source that breaks off before which none is missing."""
+        last_s = report.last_seconds or 0.0
+        before, missing = self._scan.cut or (0, 0)
+        before_s = float(before * self._info.time_base)
+        if not missing or before_s >= last_s:
+            return last_s
+        report.notices.append(
+            f"the source breaks off before {missing} of the frames that belong ahead of its last "
+            f"one, behind {before_s:.2f} s"
+        )
+        return before_s
 
     def _expected(self, code: int | None) -> np.ndarray:
         """Times of the frames that should have come, where they are known exactly."""
@@ -152,10 +168,15 @@ class Account:
         cut = shorter_than_promised(self._info.path, self._info.container) or damage.cut_short
         if code != 0 or cut or self._report.lost_end:
             return True
-        counted = self._scan.complete and self._info.container in (*INDEXED, "gif")
+        if self._scan.cut is not None and self._high is None and not self._indexed():
+            return True
+        counted = self._scan.complete and (self._indexed() or self._info.container == "gif")
         return (
             bool(damage.damaged) and not counted and damage.near_end(self._last_s(), self._end_s())
         )
+
+    def _indexed(self) -> bool:
+        return self._info.container in INDEXED
 
     def _tell_damage(self) -> None:
         """A notice about damage in the middle of a source that goes on behind it."""

@@ -100,6 +100,8 @@ class Account:
         else:
             report.lost_end = 0
             self._tell_damage()
+            if code is not None and self._info.container not in INDEXED:
+                self._tell_room()
         if report.lost_middle:
             report.notices.append(
                 f"{report.lost_middle} of {total} frames in the middle could not be decoded"
@@ -117,6 +119,16 @@ class Account:
             f"one, behind {before_s:.2f} s"
         )
         return before_s
+
+    def _tell_room(self) -> None:
+        """Of a cut between two packets nothing else speaks; it may be a pause as well."""
+        if self._scan.cut is not None:
+            before, missing = self._scan.cut
+            self._report.notices.append(
+                f"there is room for {missing} frames between the source's last one and that at "
+                f"{float(before * self._info.time_base):.2f} s: it may have been cut off before "
+                "they came"
+            )
 
     def _expected(self, code: int | None) -> np.ndarray:
         """Times of the frames that should have come, where they are known exactly."""
@@ -168,15 +180,10 @@ class Account:
         cut = shorter_than_promised(self._info.path, self._info.container) or damage.cut_short
         if code != 0 or cut or self._report.lost_end:
             return True
-        if self._scan.cut is not None and self._high is None and not self._indexed():
-            return True
-        counted = self._scan.complete and (self._indexed() or self._info.container == "gif")
+        counted = self._scan.complete and self._info.container in (*INDEXED, "gif")
         return (
             bool(damage.damaged) and not counted and damage.near_end(self._last_s(), self._end_s())
         )
-
-    def _indexed(self) -> bool:
-        return self._info.container in INDEXED
 
     def _tell_damage(self) -> None:
         """A notice about damage in the middle of a source that goes on behind it."""

@@ -199,7 +199,10 @@ class _Lines:
             if missing.any():
                 pts = _fill(pts, missing, int(np.median(duration)))
         if not len(pts):
-            raise InputError(f"{path}: its edit list hides every picture; convert it first")
+            raise InputError(
+                f"{path}: its edit list hides every picture ({count} of {count}), expected one "
+                "that is shown; make it again: it may have been cut out from behind the last one"
+            )
         end = pts + np.maximum(duration, 1)
         return PacketScan(
             pts=np.sort(pts),

@@ -39,6 +39,7 @@ def _steady(text: str) -> str:
     frames ahead of the last one are there.
     """
     text = re.sub(r"the source breaks off before \d+ of the frames that belong [^;|]*; ", "", text)
+    text = re.sub(r"all but \d+ frames up to there", "everything up to there", text)
     if "the source is damaged" in text:
         text = re.sub(r"\d+ timestamps of the source ran backwards[^;|]*; [^;|]*; ", "", text)
     text = re.sub(r"the other \d+", "the other N", text)

@@ -195,7 +195,8 @@ def test_frames_cut_off_ahead_of_the_last_one_are_told(
     assert (len(broken), len(room)) == (missing > 0 and part, missing > 0 and not part)
     if broken:
         assert f"breaks off before {missing} of the frames" in broken[0]
-        assert job.report.broken_at_s == pytest.approx(float(pts[-2] * base) + 0.04, abs=1e-4)
+        assert job.report.broken_at_s == pytest.approx(float(pts[-1] * base) + 0.04, abs=1e-4)
+        assert job.report.cut_off == missing
     if room:
         assert f"room for {missing} frames" in room[0]
         assert job.report.broken_at_s is None

@@ -33,13 +33,15 @@ class DecodeReport:
     last_seconds: float | None = None
     """time of the last frame decoded, in the source's own timestamps"""
     broken_at_s: float | None = None
-    """end of the last frame before which a source that broke off lacks nothing at its end; None
-    where it came to its end"""
+    """end of the last frame of a source that broke off; None where it came to its end"""
     lost_start: int = 0
     """frames of the source before the first that could be decoded"""
     lost_middle: int = 0
     lost_end: int = 0
     """frames after the last"""
+    cut_off: int = 0
+    """frames that belong before the source's last one and came behind where it breaks off; it
+    holds nothing of them"""
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -92,7 +94,8 @@ class Account:
                 "could not be decoded"
             )
         if code is not None and self._breaks_off(code):
-            report.broken_at_s = self._whole_until(report) + self._step_s
+            report.broken_at_s = (report.last_seconds or 0.0) + self._step_s
+            self._tell_cut()
             if report.lost_end:
                 report.notices.append(
                     f"the last {report.lost_end} of its {total} frames could not be decoded"
@@ -107,18 +110,16 @@ class Account:
                 f"{report.lost_middle} of {total} frames in the middle could not be decoded"
             )
 
-    def _whole_until(self, report: DecodeReport) -> float:
-        """Time of the last frame of a source that breaks off before which none is missing."""
-        last_s = report.last_seconds or 0.0
+    def _tell_cut(self) -> None:
+        """Frames that the source broke off before, although they belong before its last one."""
         before, missing = self._scan.cut or (0, 0)
         before_s = float(before * self._info.time_base)
-        if not missing or before_s >= last_s:
-            return last_s
-        report.notices.append(
-            f"the source breaks off before {missing} of the frames that belong ahead of its last "
-            f"one, behind {before_s:.2f} s"
-        )
-        return before_s
+        if missing and before_s < (self._report.last_seconds or 0.0):
+            self._report.cut_off = missing
+            self._report.notices.append(
+                f"the source breaks off before {missing} of the frames that belong ahead of its "
+                f"last one, behind {before_s:.2f} s"
+            )
 
     def _tell_room(self) -> None:
         """Of a cut between two packets nothing else speaks; it may be a pause as well."""

@@ -304,9 +304,7 @@ class VideoWriter:
         """Copy the parts and the source's streams into the container."""
         last = self._parts[-1].pts[-1] - self._shift
         tb = self._info.time_base
-        end = None if end_s is None else Fraction(end_s) - self._shift_s
-        if end is not None and end <= last * tb:  # frames ahead of the last one are missing
-            end = last * tb + (1 / self._rate if self._rate else tb)
+        end = None if end_s is None else max(Fraction(end_s) - self._shift_s, (last + 1) * tb)
         arguments = join_arguments(
             self._partial,
             info=self._info,

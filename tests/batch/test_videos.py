@@ -149,7 +149,8 @@ def test_what_a_run_reads_is_taken_and_the_rest_is_named(tmp_path):
     made = {
         "a.mp4": (), "b.vob": (), "c.mxf": ("-c:v", "mpeg2video"), "d.h264": (), "e.hevc": (),
         "f.m2v": (), "g.gif": (), "h.mjpeg": (), "i.ogv": (), "j.nut": (), "k.y4m": (),
-        "l.ivf": ("-c:v", "libvpx"),
+        "l.ivf": ("-c:v", "libvpx"), "m.dav": ("-f", "h264"), "n.tod": ("-f", "mpegts"),
+        "o.m2ts": ("-f", "mpegts", "-mpegts_m2ts_mode", 1),
     }  # fmt: skip
     for name, words in made.items():
         make(*film, *words, tmp_path / name)

@@ -185,6 +185,15 @@ def test_a_wrong_call_is_one_line(here, arguments: tuple[object, ...], code: int
     assert not done.stdout
 
 
+def test_ctrl_c_speaks_of_no_output(here, monkeypatch: pytest.MonkeyPatch):
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vsr.bench.benchmark.benchmark", pressed)
+    done = here("benchmark")
+    assert (done.code, done.stderr) == (130, "error: interrupted; nothing is kept\n")
+
+
 def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom vsr.cli.app import app\n"

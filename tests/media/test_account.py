@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from vsr.media.decode import DecodeConfig, VideoReader
 from vsr.media.packets import scan_packets
 from vsr.media.pictures import find_pictures
 from vsr.media.probe import probe
+from vsr.media.timeline import cut_before_last
 
 sys.path.insert(0, str(Path(__file__).parent))
 from h264fields import stream
@@ -151,6 +153,93 @@ def test_losses_at_both_ends_are_told_apart(groups, tmp_path):
     assert report.lost_start > 10
     assert report.broken_at_s is not None
     assert len(pts) == report.frames_kept
+
+
+@pytest.fixture(scope="module")
+def even(referee, tmp_path_factory):
+    """Two seconds at 25 fps, decoded as 0, 4, 1, 2, 3, 8, 5, 6, 7, 12 …; each fills packets."""
+    out = tmp_path_factory.mktemp("account") / "even.ts"
+    film = "testsrc2=s=160x120:r=25:d=2,noise=alls=40:allf=t"
+    groups = "bframes=3:b-adapt=0:b-pyramid=none:scenecut=0:keyint=50:weightp=0"
+    referee.ffmpeg("-f", "lavfi", "-i", film, "-c:v", "libx264", "-preset", "superfast",
+                   "-x264-params", groups, out)  # fmt: skip
+    return out
+
+
+def begun(data):
+    """Where the pictures of a transport stream with one stream begin."""
+    packets = [data[at : at + 3] for at in range(0, len(data), 188)]
+    return [188 * n for n, (_, a, b) in enumerate(packets) if (a & 0x5F, b) == (0x41, 0)]
+
+
+@pytest.mark.parametrize(("whole", "part", "missing"), [
+    (30, False, 3), (31, False, 2), (33, False, 0), (29, True, 3), (30, True, 2), (32, True, 0),
+])  # fmt: skip
+def test_frames_cut_off_ahead_of_the_last_one_are_told(
+    even, referee, tmp_path, whole, part, missing
+):
+    """A cut between a frame and those that are decoded after it, but shown before it.
+
+    whole: frames that are left; part: with a part of the next.
+    """
+    data, source, out = even.read_bytes(), tmp_path / "in.ts", tmp_path / "out.mp4"
+    places = begun(data)
+    assert len(places) == 50
+    source.write_bytes(data[: places[whole] + (188 if part else 0)])
+    job = referee.job(source, out)
+    pts, base = referee.pts(source)
+    steps = np.rint(np.diff(pts) * float(base) * 25).astype(int)
+    assert steps.sum() - len(steps) == missing
+    broken = [n for n in job.report.notices if "of the frames that belong ahead of its last" in n]
+    room = [n for n in job.report.notices if "there is room for" in n]
+    assert (len(broken), len(room)) == (missing > 0 and part, missing > 0 and not part)
+    if broken:
+        assert f"breaks off before {missing} of the frames" in broken[0]
+        assert job.report.broken_at_s == pytest.approx(float(pts[-1] * base) + 0.04, abs=1e-4)
+        assert job.report.cut_off == missing
+    if room:
+        assert f"room for {missing} frames" in room[0]
+        assert job.report.broken_at_s is None
+    written, tick = referee.pts(out)
+    assert [t * tick for t in written] == [t * base for t in pts]
+    film = referee.streams(out, "video")[0]
+    assert float(film.duration) == pytest.approx(float((pts[-1] - pts[0]) * base) + 0.04, abs=0.02)
+
+
+@pytest.mark.parametrize("command", ["run", "frames"])
+def test_a_source_without_both_ends_is_summed_up(groups, tmp_path, here, command):
+    source = cut(groups, tmp_path / "in.ts", 0.25, 0.48)
+    out = tmp_path / ("out.mp4" if command == "run" else "out")
+    done = here(command, source, "-o", out, "--model", "bicubic")
+    assert done.code == 8
+    said = done.stderr.splitlines()[-1]
+    assert re.search(r"breaks off at 3\.\d+ s; \S+ holds all but \d\d frames up to there", said)
+
+
+def test_damage_ahead_of_the_first_frame_lies_at_it(groups, tmp_path):
+    """The decoder is ahead of what is shown: two frames after the cut's keyframe, then damage."""
+    _, pts, report = read(cut(groups, tmp_path / "short.ts", 0.25, 0.5))
+    assert len(pts) < 10
+    assert report.broken_at_s is not None
+    assert not any("damaged" in n for n in report.notices)
+
+
+@pytest.mark.parametrize(("pts", "found"), [
+    ([0, 4, 2, 1, 3, 8, 6, 5, 7], None),  # whole
+    ([0, 4, 2, 1, 3, 8, 6, 5, 7, 12], (8, 3)),
+    ([0, 4, 2, 1, 3, 8, 6, 5, 7, 12, 10], (8, 2)),
+    ([0, 4, 2, 1, 3, 8, 6, 5, 7, 12, 10, 9], (10, 1)),
+    ([0, 4, 2, 1, 3, 8, 6, 5, 7, 13], None),  # more than ever came behind a frame: a gap
+    ([0, 1, 2, 3, 4, 8], None),  # nothing is reordered
+    ([3, 10, 8, 7, 9, 14, 12, 11, 13, 18, 16], (14, 2)),  # cut off at the front, too
+    ([0, 6, 2, 1, 4, 11, 9, 7, 10, 15, 17], None),  # an uneven rate
+    ([], None),
+    ([5], None),
+])  # fmt: skip
+def test_what_was_cut_off_ahead_of_the_last_frame(pts, found):
+    assert cut_before_last(np.array(pts, np.int64) * 3600) == (
+        found and (found[0] * 3600, found[1])
+    )
 
 
 def test_a_whole_source_has_lost_nothing(groups):

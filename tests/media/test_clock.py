@@ -85,19 +85,23 @@ def test_flv_pieces_joined_byte_by_byte_are_one_timeline(referee, tmp_path):
     assert counts[2] == counts[0] + counts[1]
 
 
-@pytest.mark.parametrize(("suffix", "codec", "wrap_s"), [
-    (".ts", "h264", WRAP / 90_000), (".flv", "flv", (1 << 31) / 1000),
+@pytest.mark.parametrize(("suffix", "codec", "wrap_s", "target"), [
+    (".ts", "h264", WRAP / 90_000, ".mkv"), (".flv", "flv", (1 << 31) / 1000, ".mkv"),
+    (".ts", "h264", WRAP / 90_000, ".mp4"), (".flv", "flv", (1 << 31) / 1000, ".mp4"),
 ])  # fmt: skip
-def test_a_wrapped_counter_is_unwrapped(referee, tmp_path, suffix, codec, wrap_s):
-    source = piece(referee, tmp_path / f"in{suffix}", codec, start=wrap_s - 2.5, seconds=4)
-    job = referee.job(source, tmp_path / "out.mkv")
+def test_a_wrapped_counter_is_unwrapped(referee, tmp_path, suffix, codec, wrap_s, target):
+    source, out = tmp_path / f"in{suffix}", tmp_path / f"out{target}"
+    piece(referee, source, codec, start=wrap_s - 2.5, seconds=4)
+    job = referee.job(source, out)
     steps = np.diff(np.array(job.pts)) * float(job.info.time_base)
     assert len(job.pts) == 100
     assert np.all(np.abs(steps - 0.04) < 0.0011)
     assert not any("clock jumps" in n for n in job.report.notices)
-    sound = [float(t) for t, _ in referee.packets(tmp_path / "out.mkv", 1)]
+    sound = [float(t) for t, _ in referee.packets(out, 1)]
     assert np.diff(sound).max() < 0.03
-    pts, base = referee.pts(tmp_path / "out.mkv")
+    pts, base = referee.pts(out)
+    assert len(pts) == 100
+    assert np.allclose(np.diff(pts) * float(base), steps, atol=0.0011)
     assert abs(sound[0] - float(pts[0] * base)) < 0.1
 
 

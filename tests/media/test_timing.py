@@ -213,14 +213,15 @@ def boxes(data, names, at=0, end=None):
         at += size
 
 
-@pytest.mark.parametrize("delays", [
-    (4, 10, 25, 4, 4, 70, 4, 50), (3,) * 33 + (91, 175, 47, 3), (4,) * 12,
+@pytest.mark.parametrize(("delays", "suffix"), [
+    ((4, 10, 25, 4, 4, 70, 4, 50), ".mp4"), ((4, 10, 25, 4, 4, 70, 4, 50), ".mov"),
+    ((3,) * 33 + (91, 175, 47, 3), ".mp4"), ((4,) * 12, ".mp4"),
 ])  # fmt: skip
-def test_the_last_picture_lasts_to_the_end(referee, tmp_path, delays):
+def test_the_last_picture_lasts_to_the_end(referee, tmp_path, delays, suffix):
     """Hundredths of a second that each picture of a GIF is shown."""
     shown = [sum(delays[:n]) for n in range(len(delays))]
     kept = "+".join(f"eq(n,{n})" for n in shown)
-    source, out = tmp_path / "in.gif", tmp_path / "out.mp4"
+    source, out = tmp_path / "in.gif", tmp_path / f"out{suffix}"
     referee.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=100:d=5", "-vf", f"select='{kept}'",
                    "-fps_mode", "vfr", "-final_delay", delays[-1], source)  # fmt: skip
     referee.job(source, out)

@@ -13,6 +13,7 @@ import numpy as np
 from vsr.bench.bound import StageTime, lower_bound
 from vsr.bench.generator import GeneratorResult, GeneratorRow
 from vsr.bench.measure import timed
+from vsr.bench.outlook import PRESET_FRAMES
 from vsr.bench.stages import Prepared, encoded, suffix_of
 from vsr.core.types import Face, FrameFaces
 from vsr.faces.detect import detect
@@ -26,8 +27,6 @@ STRIDES: tuple[int | Literal["auto"], ...] = (1, 2, 3, 5, 8, "auto")
 MIN_RECALL = 0.99
 """of the faces found with a search in every frame, that a longer stride must find too"""
 _TRIED_PRESETS = PRESETS[: PRESETS.index("medium") + 1]
-_PRESET_FRAMES = 120
-"""frames that each preset encodes"""
 _SAMPLED = 10
 """every so many of them are compared with what went into the encoder"""
 _NEAR = 0.95
@@ -118,7 +117,7 @@ def try_presets(
     recipe = made.recipe
     if recipe.output != "frame" or CODECS[recipe.encode.codec].crf_max is None:
         return ()
-    part = dataclasses.replace(made, judged=made.judged[:_PRESET_FRAMES])
+    part = dataclasses.replace(made, judged=made.judged[:PRESET_FRAMES])
     rows = []
     for preset in _TRIED_PRESETS:
         out = folder / f"{preset}{suffix_of(recipe)}"

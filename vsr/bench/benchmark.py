@@ -6,7 +6,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ from vsr.bench.measure import (
     busy_share,
     core_count,
     seconds_of,
+    timed,
 )
-from vsr.bench.outlook import STARTS, in_words, plan_of, seconds_to_come
+from vsr.bench.outlook import STARTS, Costs, Outlook, plan_of
 from vsr.bench.result import BenchmarkResult, ClipFacts, Machine, StartUp
 from vsr.bench.rounds import Rounds
 from vsr.bench.stages import Prepared, prepare
@@ -39,7 +40,7 @@ from vsr.bench.whole import first_frame_seconds
 from vsr.core.errors import UsageError
 from vsr.core.progress import Progress, ProgressHook, silent
 from vsr.faces.cuts import to_uint8
-from vsr.faces.detect import make_detector
+from vsr.faces.detect import detect, make_detector
 from vsr.models.backend import start_backend
 from vsr.models.registry import resolve_model
 from vsr.models.upscale import Upscaler, load_upscaler
@@ -108,16 +109,16 @@ def benchmark(
         made = prepare(clip.info, recipe, loads.detector, loads.upscaler, _steps(clip, progress))
         prepared_s = time.perf_counter() - begun
         found = _generator(made, cfg, progress)
-        left_s = seconds_to_come(
-            cfg.parts, cfg.repeats, prepared_s=prepared_s, loaded_s=loads.seconds
-        )
-        if left_s:
-            say(f"{in_words(left_s)} to go")
+        costs = Costs(len(made.frames), prepared_s, _search_s(made), 1 + loads.seconds)
+        outlook = Outlook(cfg.parts, cfg.repeats, costs, say)
+        outlook.tell()
         rounds = Rounds(clip, made, folder)
         if "stages" in cfg.parts:
-            rounds.run(cfg.repeats, progress)
-        strides, presets, advice = _settings(clip, made, found, rounds, cfg, folder, progress)
-        start_up = _start_up(clip, recipe, loads, folder, cfg, progress)
+            rounds.run(cfg.repeats, progress, outlook)
+        strides, presets, advice = _settings(
+            clip, made, found, rounds, cfg, folder, progress, outlook
+        )
+        start_up = _start_up(clip, recipe, loads, folder, cfg, progress, outlook)
     return BenchmarkResult(
         vsr=vsr.__version__,
         machine=_machine(loads.upscaler, busy),
@@ -164,6 +165,14 @@ def _steps(clip: Clip, progress: ProgressHook) -> Callable[[str, int], None]:
     return step
 
 
+def _search_s(made: Prepared) -> float:
+    """What a search of the whole picture takes in every frame, by that of the first."""
+    if not hasattr(made.recipe.detect, "stride"):
+        return 0.0
+    every = replace(made.recipe.detect, stride=1)
+    return timed(lambda: detect(made.frames[:1], made.detector, every)).seconds * len(made.frames)
+
+
 def _generator(
     made: Prepared, cfg: BenchmarkConfig, progress: ProgressHook
 ) -> GeneratorResult | None:
@@ -189,6 +198,7 @@ def _settings(
     cfg: BenchmarkConfig,
     folder: Path,
     progress: ProgressHook,
+    outlook: Outlook,
 ) -> tuple[Any, Any, Any]:
     """Strides and presets tried, and what all measurements together recommend."""
     if "settings" not in cfg.parts:
@@ -201,7 +211,9 @@ def _settings(
         progress(Progress("trying settings", done, None, unit="settings"))
 
     strides = try_strides(made, step) if hasattr(made.recipe.detect, "stride") else ()
+    outlook.done("strides")
     presets = try_presets(made, folder, step)
+    outlook.done("presets")
     advice = advise_generator(found, made) if found else []
     advice += advise_stride(strides, made) if made.faces else []
     whole = rounds.whole_row()
@@ -223,13 +235,17 @@ def _start_up(
     folder: Path,
     cfg: BenchmarkConfig,
     progress: ProgressHook,
+    outlook: Outlook,
 ) -> StartUp | None:
     if "start-up" not in cfg.parts:
         return None
     times = []
     starts = min(STARTS, cfg.repeats)
     for number in range(starts):
+        begun = time.perf_counter()
         times.append(first_frame_seconds(clip.path, recipe, folder))
+        outlook.costs.start_s = time.perf_counter() - begun
+        outlook.done("start")
         progress(Progress("restarting", number + 1, starts, unit="starts"))
     return StartUp(
         first_frame_s=Spread.of(first for first, _ in times),

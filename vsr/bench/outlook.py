@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+_SOON_S = 10
 STARTS = 3
 """new processes whose first frame is waited for, at most"""
 
@@ -22,30 +26,93 @@ def plan_of(parts: Sequence[str], frames: int, repeats: int) -> str:
     return "to come: " + ", then ".join(text for part, text in words.items() if part in parts)
 
 
-def seconds_to_come(
-    parts: Sequence[str], repeats: int, *, prepared_s: float, loaded_s: float
-) -> float:
-    """Estimate for all parts but the generator.
+_STRIDE_SEARCHES = 2.3
+"""times a search of every frame that all strides take: 1 + 1/2 + 1/3 + 1/5 + 1/8, and auto"""
+_PRESET_PASSES = 5
+"""times the recipe's own preset that all presets take, with a look at what they wrote"""
+PRESET_FRAMES = 120
+"""frames that each preset encodes at most"""
+_NEWS = 1 / 3
+"""share by which an estimate must be off before another one is told"""
 
-    prepared_s: wall time of one pass of all stages but encoding, one after another. A round does
-    that again, and then the whole, which overlaps the stages but encodes, too; before the first
-    round the whole runs once more. Strides search the clip six times and presets encode it six
-    times: about another pass each.
-    loaded_s: wall time of importing the backend and loading detector and model.
+
+@dataclass(slots=True)
+class Costs:
+    """Wall times as they were measured last: a busy machine may be so once more, or no longer."""
+
+    frames: int
+    alone_s: float
+    """every stage but encoding, one after another"""
+    search_s: float
+    """a search for faces in the whole of every frame"""
+    start_s: float
+    """a new process until its first frame"""
+    encode_s: float | None = None
+    whole_s: float | None = None
+    """all stages at once"""
+
+
+class Outlook:
+    """What is still to be done and how long it takes by the costs so far, told where it changes.
+
+    repeats: rounds. say: takes a line. now: the clock, in seconds.
     """
-    total = 0.0
-    if "stages" in parts:
-        total += prepared_s * (1 + 2 * repeats)
-    if "settings" in parts:
-        total += 2 * prepared_s
-    if "start-up" in parts:
-        total += min(STARTS, repeats) * (1 + loaded_s)
-    return total
+
+    def __init__(
+        self,
+        parts: Sequence[str],
+        repeats: int,
+        costs: Costs,
+        say: Callable[[str], None],
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.costs = costs
+        self._say, self._now = say, now
+        self._told: tuple[float, float] | None = None
+        """(when, seconds to come)"""
+        self._left: Counter[str] = Counter()
+        if "stages" in parts:
+            self._left |= Counter(stages=repeats, whole=repeats + 1)  # one that does not count
+        if "settings" in parts:
+            self._left |= Counter(strides=1, presets=1)
+        if "start-up" in parts:
+            self._left["start"] = min(STARTS, repeats)
+
+    def seconds(self) -> float:
+        """Estimate of all that is left."""
+        costs = self.costs
+        encode = costs.alone_s if costs.encode_s is None else costs.encode_s
+        alone = costs.alone_s + encode
+        each = {
+            "stages": alone,
+            "whole": alone if costs.whole_s is None else costs.whole_s,
+            "strides": _STRIDE_SEARCHES * costs.search_s,
+            "presets": _PRESET_PASSES * encode * min(1.0, PRESET_FRAMES / costs.frames),
+            "start": costs.start_s,
+        }
+        return sum(each[name] * count for name, count in self._left.items())
+
+    def done(self, what: str) -> None:
+        """One "stages" (each alone, once), "whole", "strides", "presets" or "start" is over."""
+        self._left[what] -= 1
+        self.tell()
+
+    def tell(self) -> None:
+        """Say how long the rest takes, unless that is known already."""
+        left, now = self.seconds(), self._now()
+        if self._told is None:
+            news = left > 0
+        else:
+            known = max(0.0, self._told[1] - (now - self._told[0]))
+            news = left >= _SOON_S and abs(left - known) > _NEWS * max(left, known)
+        if news:
+            self._told = now, left
+            self._say(f"{in_words(left)} to go")
 
 
 def in_words(seconds: float) -> str:
     """A duration as one says it: "about 40 s", "about 3 min"."""
-    if seconds < 10:
+    if seconds < _SOON_S:
         return "a few seconds"
     if seconds < 90:
         return f"about {round(seconds, -1):.0f} s"

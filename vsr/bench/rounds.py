@@ -8,6 +8,7 @@ from pathlib import Path
 from vsr.bench.bound import StageTime, lower_bound
 from vsr.bench.clip import Clip
 from vsr.bench.measure import Pass, Spread, core_count
+from vsr.bench.outlook import Outlook
 from vsr.bench.result import StageRow, WholeRow
 from vsr.bench.stages import STAGES, Prepared, measure_stage
 from vsr.bench.whole import run_whole
@@ -23,20 +24,31 @@ class Rounds:
         self._whole: list[Pass] = []
         self._traces = self._traced()
 
-    def run(self, repeats: int, hook: ProgressHook) -> None:
-        """Measure every stage and the whole, ``repeats`` times in turns."""
+    def run(self, repeats: int, hook: ProgressHook, outlook: Outlook) -> None:
+        """Measure every stage and the whole, ``repeats`` times in turns.
+
+        outlook: is told what each of these took.
+        """
         steps = repeats * (len(STAGES) + 1)
         made, clip = self._made, self._clip
         # one run that does not count: files in the page cache, every batch shape seen
-        run_whole(clip.path, made.recipe, made.upscaler, self._folder)
+        first = run_whole(clip.path, made.recipe, made.upscaler, self._folder)
+        outlook.costs.whole_s = first.seconds
+        outlook.done("whole")
         self._traces = self._traced()
         for number in range(repeats):
             for at, name in enumerate(STAGES):
                 done = number * (len(STAGES) + 1) + at
                 hook(Progress(f"alone: {name}", done, steps, unit="passes"))
                 self._stages[name].append(measure_stage(name, made, self._folder))
+            took = {name: found[-1].seconds for name, found in self._stages.items()}
+            outlook.costs.encode_s = took.pop("encode")
+            outlook.costs.alone_s = sum(took.values())
+            outlook.done("stages")
             hook(Progress("the whole", done + 1, steps, unit="passes"))
             self._whole.append(run_whole(clip.path, made.recipe, made.upscaler, self._folder))
+            outlook.costs.whole_s = self._whole[-1].seconds
+            outlook.done("whole")
         hook(Progress("the whole", steps, steps, unit="passes"))
 
     def stage_rows(self) -> tuple[StageRow, ...]:

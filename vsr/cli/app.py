@@ -63,14 +63,20 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+_SHOWN_ONLY = ("benchmark", "doctor")
+"""commands that write no output"""
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     state.debug = state.debug or debug
+    state.writes = context.invoked_subcommand not in _SHOWN_ONLY
 
 
 def _terminate(_signal: int, _frame: object) -> None:
@@ -121,7 +127,8 @@ def main() -> None:
             fail(f"{text} Try --help.")
         _leave(UsageError.exit_code)
     if code == INTERRUPTED and not state.told:  # Typer turns a KeyboardInterrupt into this code
-        fail("interrupted; nothing was written under the output's name")
+        left = "nothing was written under the output's name" if state.writes else "nothing is kept"
+        fail(f"interrupted; {left}")
     _leave(code if isinstance(code, int) else 0)
 
 

@@ -24,6 +24,8 @@ class State:
     debug: bool = False
     told: bool = False
     """whether an error line was printed"""
+    writes: bool = True
+    """whether the command writes an output"""
 
 
 state = State()

@@ -145,8 +145,10 @@ def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> Non
         )
     video = index.video or {}
     if video.get("broken_at_s") is not None:
+        earlier = video.get("lost_before")
+        held = f"all but {earlier} frames" if earlier else "everything"
         at = f"{video['broken_at_s']:.2f} s"
-        fail(f"the source breaks off at {at}; {out} holds everything up to there")
+        fail(f"the source breaks off at {at}; {out} holds {held} up to there")
     elif video.get("lost"):
         fail(f"{video['lost']} frames could not be decoded; {out} holds the others")
     else:

@@ -39,6 +39,9 @@ class DecodeReport:
     lost_middle: int = 0
     lost_end: int = 0
     """frames after the last"""
+    cut_off: int = 0
+    """frames that belong before the source's last one and came behind where it breaks off; it
+    holds nothing of them"""
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -78,6 +81,8 @@ class Account:
     def settle(self, code: int | None) -> None:
         """Write into the report what is lost; code: of the decoder, None where it was stopped."""
         report = self._report
+        if len(self._came):
+            self._damage.not_before(float(self._came[0] * self._info.time_base))
         self._count(code)
         first = report.lost_start
         total = len(self._scan.pts)
@@ -90,6 +95,7 @@ class Account:
             )
         if code is not None and self._breaks_off(code):
             report.broken_at_s = (report.last_seconds or 0.0) + self._step_s
+            self._tell_cut()
             if report.lost_end:
                 report.notices.append(
                     f"the last {report.lost_end} of its {total} frames could not be decoded"
@@ -97,9 +103,32 @@ class Account:
         else:
             report.lost_end = 0
             self._tell_damage()
+            if code is not None and self._info.container not in INDEXED:
+                self._tell_room()
         if report.lost_middle:
             report.notices.append(
                 f"{report.lost_middle} of {total} frames in the middle could not be decoded"
+            )
+
+    def _tell_cut(self) -> None:
+        """Frames that the source broke off before, although they belong before its last one."""
+        before, missing = self._scan.cut or (0, 0)
+        before_s = float(before * self._info.time_base)
+        if missing and before_s < (self._report.last_seconds or 0.0):
+            self._report.cut_off = missing
+            self._report.notices.append(
+                f"the source breaks off before {missing} of the frames that belong ahead of its "
+                f"last one, behind {before_s:.2f} s"
+            )
+
+    def _tell_room(self) -> None:
+        """Of a cut between two packets nothing else speaks; it may be a pause as well."""
+        if self._scan.cut is not None:
+            before, missing = self._scan.cut
+            self._report.notices.append(
+                f"there is room for {missing} frames between the source's last one and that at "
+                f"{float(before * self._info.time_base):.2f} s: it may have been cut off before "
+                "they came"
             )
 
     def _expected(self, code: int | None) -> np.ndarray:

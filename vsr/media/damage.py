@@ -81,6 +81,11 @@ class DamageLog:
         """Whether all damage lies within so many seconds of the last frame."""
         return self.first_damage_s is not None and last_s - self.first_damage_s < within_s
 
+    def not_before(self, first_s: float) -> None:
+        """Damage that was met ahead of the first frame, which is shown then, lies at that."""
+        if self.first_damage_s is not None:
+            self.first_damage_s = max(self.first_damage_s, first_s)
+
     def note(self, at_s: float) -> None:
         """Take damage at a time that another reader found."""
         self.damaged += 1

@@ -7,6 +7,7 @@ seconds after the first. Gaps in the numbers are gaps in time.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +21,7 @@ from vsr.core.types import Frame, YuvPicture
 from vsr.core.video import VideoInfo
 from vsr.media.convert import from_rgb
 from vsr.media.decode import DecodeConfig, DecodeReport
-from vsr.media.images import alpha_notice, has_alpha, list_images, read_image
+from vsr.media.images import list_images, loss_notices, losses_of, read_image
 from vsr.media.timeline import first_tick, keep_on_grid, parse_fps, rate_of
 
 CONTAINER = "image2"
@@ -117,7 +118,8 @@ class FolderReader:
             keep &= times < first_tick(end_s, info.time_base)
         self._thinned = not keep.all()
         self._pictures = [(n, p) for (n, p), k in zip(pictures, keep, strict=True) if k]
-        self._skipped = self._transparent = 0
+        self._skipped = 0
+        self._lost: Counter[str] = Counter()
         self._canvas_from, self._stop_at = first, end
 
     def _note_left_out(self, pictures: list[tuple[int, Path]]) -> None:
@@ -161,7 +163,7 @@ class FolderReader:
             if rgb is None:
                 continue
             pts = number - self._first_number
-            self._transparent += has_alpha(path)
+            self._lost.update(losses_of(path))
             report.frames_decoded += 1
             report.frames_kept += 1
             report.last_seconds = float(pts * info.time_base)
@@ -170,8 +172,7 @@ class FolderReader:
             yield Frame(index, pts, info.time_base, rgb, canvas)
         if self._skipped > _MOST_NOTICES:
             report.notices.append(f"{self._skipped} pictures were skipped in all")
-        if text := alpha_notice(self._transparent, report.frames_kept):
-            report.notices.append(text)
+        report.notices += loss_notices(self._lost, report.frames_kept)
         if not report.frames_kept:
             if not self._pictures:
                 raise InputError(

@@ -8,12 +8,13 @@ import os
 import re
 import struct
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from vsr.core.errors import InputError, OutputError, UsageError
 from vsr.core.names import hidden_beside
@@ -25,6 +26,7 @@ IMAGE_SUFFIXES = frozenset(
 """what is taken for a picture, lower case"""
 _EXTRA_SAMPLES = 338
 """TIFF's tag of samples beyond colour"""
+_ICC_PROFILE = 34675
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
@@ -76,24 +78,46 @@ def read_image(path: Path) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def has_alpha(path: Path) -> bool:
-    """Whether a picture has transparency, by its header; False where it cannot be read."""
+PICTURE_LOSSES = ("transparency", "the ICC profile")
+"""what pictures may carry beside their samples and no result here has"""
+
+
+def losses_of(path: Path) -> tuple[str, ...]:
+    """Which of `PICTURE_LOSSES` a picture has, by its header; none where it cannot be read.
+
+    A profile that says sRGB, as every program takes a picture without one, is no loss.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as picture:
-                return "A" in picture.getbands() or "transparency" in picture.info
+                alpha = "A" in picture.getbands() or "transparency" in picture.info
+                profile = picture.info.get("icc_profile")
     except UnidentifiedImageError:
-        return _tiff_tag(path.read_bytes(), _EXTRA_SAMPLES) is not None
+        raw = path.read_bytes()
+        alpha = _tiff_tag(raw, _EXTRA_SAMPLES) is not None
+        profile = _tiff_tag(raw, _ICC_PROFILE)
     except (OSError, ValueError, SyntaxError, struct.error, OverflowError):
+        return ()
+    has = alpha, bool(profile) and not _is_srgb(profile)
+    return tuple(name for name, there in zip(PICTURE_LOSSES, has, strict=True) if there)
+
+
+def _is_srgb(profile: bytes) -> bool:
+    try:
+        found = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return "sRGB" in ImageCms.getProfileDescription(found)
+    except (OSError, ImageCms.PyCMSError, TypeError, ValueError):
         return False
 
 
-def alpha_notice(count: int, total: int) -> str | None:
-    """What to tell where ``count`` of ``total`` pictures have transparency; None: nothing."""
-    if not count:
-        return None
-    return "transparency was left out" + (f" ({count} of {total} pictures)" if total > 1 else "")
+def loss_notices(lost: Counter[str], total: int) -> list[str]:
+    """What to tell of ``total`` pictures, so many of which have each of `PICTURE_LOSSES`."""
+    return [
+        f"{name} was left out" + (f" ({lost[name]} of {total} pictures)" if total > 1 else "")
+        for name in PICTURE_LOSSES
+        if lost[name]
+    ]
 
 
 def _check_size(path: Path, raw: bytes) -> None:

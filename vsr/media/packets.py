@@ -19,6 +19,7 @@ from vsr.media.demuxed import NO_PTS, read_clock
 from vsr.media.limits import SAFE_INPUT
 from vsr.media.pictures import Pictures, find_pictures
 from vsr.media.process import run_ffmpeg
+from vsr.media.timeline import cut_before_last
 
 _RAISED = 1 << 50
 """added to every time, so that it stays above the packet's number"""
@@ -53,6 +54,9 @@ class PacketScan:
     """whether the first picture can be decoded without others"""
     borders: frozenset[int] = frozenset()
     """decoding times, as ffmpeg reads them, of the pictures behind which the clock makes a step"""
+    cut: tuple[int, int] | None = None
+    """time of the frame before those that were cut off with the end, but belong before the last
+    frame, and their number; see `cut_before_last`"""
     clock: Clock | None = None
     """how the packets' own times became those here; None: they are the same"""
 
@@ -195,7 +199,10 @@ class _Lines:
             if missing.any():
                 pts = _fill(pts, missing, int(np.median(duration)))
         if not len(pts):
-            raise InputError(f"{path}: its edit list hides every picture; convert it first")
+            raise InputError(
+                f"{path}: its edit list hides every picture ({count} of {count}), expected one "
+                "that is shown; make it again: it may have been cut out from behind the last one"
+            )
         end = pts + np.maximum(duration, 1)
         return PacketScan(
             pts=np.sort(pts),
@@ -205,6 +212,7 @@ class _Lines:
             timed=timed,
             starts_with_key=self.starts_with_key,
             borders=borders_of(timing[known]),
+            cut=cut_before_last(pts) if timed and not missing.any() else None,
             clock=clock,
         )
 

@@ -3,6 +3,7 @@
 Files begin at 0 or later. Sound often begins before that: decoders need a packet or two before
 the first that is heard. QuickTime hides those behind an edit list, Matroska behind a delay that
 the source must have told; what lies still earlier makes ffmpeg's writer move the whole file.
+Vorbis is played from an edit list's first whole packet on, as if that had been its start.
 So the times of the first packets are looked at before the work.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import ffmpeg
@@ -28,6 +29,7 @@ _LOOK_S = 0.5
 """of the source that the first packets are looked for in"""
 _MS = Fraction(1, 1000)
 _LONG_STEP_S = Fraction(1, 4)
+_KEPT = " (.mp4 keeps it)"
 _DELAY = re.compile(
     r"^(?:  )?  Stream #0:(\d{1,9})\b.*?: Audio: .*, (\d{1,9}) Hz, .*, delay (\d{1,9})"
 )
@@ -37,14 +39,18 @@ _DELAY = re.compile(
 class _Start:
     """How one of the source's streams begins, in its own seconds."""
 
-    first_s: Fraction | None = None
-    second_s: Fraction | None = None
+    times_s: list[Fraction] = field(default_factory=list)
+    """of its first packets"""
     delay_s: Fraction = Fraction(0)
     """what the source says must be decoded before the first sample that is heard"""
 
     def heard_from(self, time_s: Fraction) -> bool:
         """Whether all but the first packet of Vorbis, which gives no sound, begin then or later."""
-        return self.second_s is None or self.second_s >= time_s
+        return len(self.times_s) < 2 or self.times_s[1] >= time_s
+
+    def can_begin_at(self, time_s: Fraction) -> bool:
+        """Whether an edit list that begins then begins with a whole packet."""
+        return not self.times_s or self.times_s[0] >= time_s or time_s in self.times_s
 
 
 def choose_shift(
@@ -59,16 +65,17 @@ def choose_shift(
     if start_s is not None:
         return Fraction(str(start_s)), list(plans), []
     shift, notices = _by_pictures(info, container)
-    if container.is_mov:
-        return shift, list(plans), notices
-    lowest, plans = _by_sound(info, plans, shift)
+    lowest, plans, cut = _by_sound(info, plans, shift, container)
     if lowest < 0:
         moved = _least_move(-lowest, info.time_base)
         shift -= moved
+        if container.is_mov:
+            why = f"{container.muxer} files cannot start within a packet of Vorbis"
+        else:
+            why = f"{container.muxer} files start at 0 or later" + ("" if cut else _KEPT)
         notices.append(
             f"the source's sound starts {float(-lowest):.3f} s before 0; everything was moved by "
-            f"{float(moved):.10g} s, since {container.muxer} files start at 0 or later (.mp4 keeps "
-            "it)"
+            f"{float(moved):.10g} s, since {why}"
         )
     return shift, plans, notices
 
@@ -92,24 +99,31 @@ def _by_pictures(info: VideoInfo, container: Container) -> tuple[Fraction, list[
 
 
 def _by_sound(
-    info: VideoInfo, plans: Sequence[StreamPlan], shift: Fraction
-) -> tuple[Fraction, list[StreamPlan]]:
-    """The first time that the container cannot hold (0: it holds them all), and the plans."""
+    info: VideoInfo, plans: Sequence[StreamPlan], shift: Fraction, container: Container
+) -> tuple[Fraction, list[StreamPlan], bool]:
+    """The first time that the container cannot hold (0: it holds them all), the plans, and
+    whether there is Vorbis that an edit list would cut."""
     kept = [p for p in plans if p.action != "drop" and p.stream.kind in ("audio", "subtitle")]
+    if container.is_mov:
+        kept = [p for p in kept if p.stream.codec == "vorbis"]
     starts = _starts(info, [p.stream.index for p in kept]) if kept else {}
-    lowest, marked = Fraction(0), []
+    lowest, marked, cut = Fraction(0), [], False
     for plan in plans:
         start = starts.get(plan.stream.index)
-        if start is not None and start.first_s is not None:
-            first = start.first_s - shift + start.delay_s
+        if start is not None and start.times_s:
+            first = start.times_s[0] - shift + start.delay_s
             if start.delay_s and first > -_MS:
                 first = Fraction(0)  # Matroska's milliseconds round the two apart
-            if first < 0 and plan.stream.codec == "vorbis" and start.heard_from(shift):
+            whole = plan.stream.codec != "vorbis" or start.can_begin_at(shift)
+            if container.is_mov and whole:
+                pass
+            elif first < 0 and plan.stream.codec == "vorbis" and start.heard_from(shift):
                 plan = replace(plan, warm_up=True)
             else:
                 lowest = min(lowest, first)
+                cut = cut or not whole
         marked.append(plan)
-    return lowest, marked
+    return lowest, marked, cut
 
 
 def _least_move(least: Fraction, time_base: Fraction) -> Fraction:
@@ -158,17 +172,12 @@ def _starts(info: VideoInfo, indices: Sequence[int]) -> dict[int, _Start]:
 
 
 def _note_packets(starts: Sequence[_Start], lines: Sequence[bytes]) -> None:
-    """Read ``framecrc`` lines: the first two times of each stream."""
+    """Read ``framecrc`` lines: the times of each stream's packets."""
     bases: dict[int, Fraction] = {}
     for line in lines:
         if match := re.match(rb"#tb (\d{1,9}): (\d{1,18})/(\d{1,18})", line):
             bases[int(match[1])] = Fraction(int(match[2]), int(match[3]))
         elif match := re.match(rb"(\d{1,9}), +-?\d{1,19}, +(-?\d{1,19}),", line):
-            start, pts = starts[int(match[1])], int(match[2])
-            if pts == -(2**63):
-                continue
-            time = pts * bases[int(match[1])]
-            if start.first_s is None:
-                start.first_s = time
-            elif start.second_s is None:
-                start.second_s = time
+            number, pts = int(match[1]), int(match[2])
+            if pts != -(2**63):
+                starts[number].times_s.append(pts * bases[number])

@@ -74,6 +74,39 @@ def usual_step(pts: np.ndarray) -> Fraction | None:
     return Fraction(int(near.sum()), len(near)) if len(near) else Fraction(float(median))
 
 
+_UNEVEN = 1.75
+"""times the usual step: a longer one leaves room for a frame"""
+_ODD_SHARE = 0.02
+"""of a stream's steps that may be so long where the others count as even"""
+
+
+def cut_before_last(pts: np.ndarray) -> tuple[int, int] | None:
+    """Frames that belong right before the last one, and came behind the end of a cut-off stream.
+
+    pts: int64 (N,), in the order of decoding. A frame that others refer to comes before those
+    that are shown ahead of it: a file may end between the two. Returns (time of the last frame
+    before the first that is missing, how many are), None where none is: seen in streams of an
+    even rate alone, and at most as many as come behind such a frame elsewhere.
+    """
+    rising = np.flatnonzero(np.diff(np.maximum.accumulate(pts), prepend=pts[:1] - 1) > 0)
+    if len(rising) < 3:
+        return None
+    most = int(np.diff(rising).max()) - 1
+    shown = np.sort(pts)
+    steps = np.diff(shown)
+    begin = int(np.searchsorted(shown, pts[rising[-2]]))
+    usual = max(1.0, float(np.median(steps)))
+    head = int(np.searchsorted(shown, pts[: most + 1].max()))  # the front may be cut off as well
+    before = steps[head:begin]
+    if most == 0 or np.sum(before > _UNEVEN * usual) > _ODD_SHARE * len(before):
+        return None
+    last = steps[begin:]
+    missing = int(np.sum(np.rint(last / usual) - 1, where=last > _UNEVEN * usual))
+    if not 0 < missing <= most - (len(last) - 1):
+        return None
+    return int(shown[begin + int(np.argmax(last > _UNEVEN * usual))]), missing
+
+
 def raster(pts: np.ndarray, keep: np.ndarray) -> tuple[int, int] | None:
     """(origin, period) such that exactly the kept timestamps are origin + k * period.
 

@@ -247,6 +247,7 @@ class _Folder:
             "end_s": end_s,
             "broken_at_s": reader.report.broken_at_s,
             "lost": reader.report.lost,
+            "lost_before": reader.report.lost - reader.report.lost_end + reader.report.cut_off,
         }
 
     def finish(self, index: ExportIndex) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from vsr.core.errors import InputError, OutputError, VsrError
 from vsr.core.progress import Progress, ProgressHook, silent
-from vsr.media.images import alpha_notice, has_alpha, list_images, read_image, write_image
+from vsr.media.images import list_images, loss_notices, losses_of, read_image, write_image
 from vsr.models.tiles import CONTEXT, TILE, upscale_picture
 from vsr.models.upscale import Upscaler
 from vsr.run.output import check_writable
@@ -79,8 +80,8 @@ def upscale_images(
         done = len(report.written) + len(report.failed)
         progress(Progress("enlarging", done, len(paths), len(report.written), "images"))
     enlarged = [path for path in paths if path.name not in report.failed]
-    if text := alpha_notice(sum(map(has_alpha, enlarged)), len(enlarged)):
-        report.notices.append(text)
+    lost = Counter(name for path in enlarged for name in losses_of(path))
+    report.notices += loss_notices(lost, len(enlarged))
     report.seconds = time.perf_counter() - start
     return report
 

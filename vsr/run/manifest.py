@@ -105,7 +105,8 @@ class Manifest:
     frames: dict[str, int | None]
     """source: frames in the source (None where not counted); decoded: those that a decoder
     gives; off_grid: of them, those that the rate leaves out; written; lost_start, lost_middle,
-    lost_end: frames of the source that no decoder gives, by where they stand"""
+    lost_end: frames of the source that no decoder gives, by where they stand; cut_off: further
+    ones, ahead of its last frame, that a source which breaks off does not hold"""
     faces: int
     tracks: list[dict[str, Any]]
     seconds: float
@@ -173,6 +174,7 @@ class Manifest:
                 "lost_start": report.lost_start,
                 "lost_middle": report.lost_middle,
                 "lost_end": report.lost_end,
+                "cut_off": report.cut_off,
             },
             faces=faces,
             tracks=[track_to_dict(t) for t in tracks],
@@ -197,7 +199,7 @@ class Manifest:
     def loss(self, out: Path) -> str:
         """What the result ``out`` lacks of a source that broke off or lost frames, in a line."""
         frames = self.frames
-        earlier = (frames.get("lost_start") or 0) + (frames.get("lost_middle") or 0)
+        earlier = sum(frames.get(key) or 0 for key in ("lost_start", "lost_middle", "cut_off"))
         if self.broken_at_s is None:
             held = "the" if not frames.get("off_grid") else f"{frames['written']} of the"
             return (

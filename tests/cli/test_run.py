@@ -46,15 +46,6 @@ def wait_until_busy(process, out):
     raise AssertionError("the run did not begin to write")
 
 
-@pytest.fixture(scope="module")
-def long_video(tmp_path_factory, ffmpeg, samples):
-    """A minute of the sample."""
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    source = samples / "surveillance_800x600_30fps.mp4"
-    ffmpeg("-stream_loop", "-1", "-i", source, "-t", "60", "-c", "copy", path)
-    return path
-
-
 def test_json_is_the_manifest_and_nothing_else(vsr, tiny, tmp_path):
     out = tmp_path / "o.mp4"
     done = vsr("run", tiny, "-o", out, "--json", "--model", "lanczos")

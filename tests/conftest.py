@@ -99,6 +99,40 @@ def here(
     return call
 
 
+# === networks ===
+
+_loaded: dict[tuple[object, ...], object] = {}
+
+
+@pytest.fixture(scope="module")
+def networks_once() -> Iterator[None]:
+    """A shipped network is loaded and traced once for all modules that ask for this, not anew by
+    each run: two CPU seconds. What loading does is for tests/models."""
+    upscale = importlib.import_module("vsr.models.upscale")
+    shipped = {p.stem for p in importlib.import_module("vsr.models.registry").STORE.glob("*.json")}
+    begin = upscale.start_backend
+
+    def keep() -> None:
+        begin()
+        network = importlib.import_module("vsr.models.network")  # and with it TensorFlow
+        load = network.load_network
+
+        def once(name: object, **how: object) -> object:
+            if name not in shipped:
+                return load(name, **how)
+            key = (name, *sorted(how.items()))
+            if key not in _loaded:
+                _loaded[key] = load(name, **how)
+            return _loaded[key]
+
+        patch.setattr(upscale, "start_backend", begin)
+        patch.setattr(network, "load_network", once)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upscale, "start_backend", keep)
+        yield
+
+
 # === marks ===
 
 

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,12 @@ def vsr() -> Callable[..., Outcome]:
     return call
 
 
+@pytest.fixture
+def near(here: Callable[..., Any]) -> Callable[..., Outcome]:
+    """Run the command in this process, its workers in theirs: spares its imports."""
+    return lambda *arguments: Outcome(*here(*arguments))
+
+
 @pytest.fixture(scope="session")
 def fixture_script() -> ModuleType:
     """tests/batch/fixture.py."""
@@ -52,8 +59,8 @@ def fixture_script() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def chokepoint(fixture_script, tmp_path_factory) -> Path:
-    """All sequences of the fixture, at most 12 labelled frames each."""
-    return fixture_script.build(tmp_path_factory.mktemp("data") / "ChokePoint", frames=12)
+    """All sequences of the fixture, at most 9 labelled frames each."""
+    return fixture_script.build(tmp_path_factory.mktemp("data") / "ChokePoint", frames=9)
 
 
 @pytest.fixture(scope="session")

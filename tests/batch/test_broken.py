@@ -95,7 +95,7 @@ def test_the_rest_is_done(rows):
     assert rows["P2L_S2_C1.1"]["frames"] == 8
 
 
-def test_failed_sequences_are_tried_again(vsr, fixture_script, tmp_path):
+def test_failed_sequences_are_tried_again(near, fixture_script, tmp_path):
     data, out = tmp_path / "data", tmp_path / "out"
     fixture_script.build(data, names=("P1E_S1_C1", "P1L_S1_C1"), frames=6)
     folder = data / "P1E_S1_C1"
@@ -103,9 +103,9 @@ def test_failed_sequences_are_tried_again(vsr, fixture_script, tmp_path):
     shutil.copytree(folder, kept)
     for path in folder.glob("*.jpg"):
         path.write_bytes(b"")
-    assert vsr("batch", data, "-o", out, *FAST).code == 9
+    assert near("batch", data, "-o", out, *FAST).code == 9
     shutil.copytree(kept, folder, dirs_exist_ok=True)
-    done = vsr("batch", data, "-o", out, *FAST, "--json")
+    done = near("batch", data, "-o", out, *FAST, "--json")
     assert done.code == 0, done.stderr
     assert done.json()["totals"] == {
         **done.json()["totals"], "sequences": 2, "ok": 2, "failed": 0, "kept": 1,

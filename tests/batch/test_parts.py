@@ -69,8 +69,8 @@ def same(out: Path, whole: Path) -> None:
     assert len(ends) == len(set(ends)), "a finished part was done twice"
 
 
-def test_parts_give_the_files_and_rows_of_the_whole(vsr, data, faces, whole, tmp_path):
-    done = vsr("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
+def test_parts_give_the_files_and_rows_of_the_whole(near, data, faces, whole, tmp_path):
+    done = near("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
     assert done.code == 8, done.stderr
     same(tmp_path, whole)
     ends = events(tmp_path)
@@ -106,20 +106,20 @@ def _killed(
     return done
 
 
-def test_a_kill_in_a_part_costs_that_part(vsr, data, faces, whole, tmp_path):
+def test_a_kill_in_a_part_costs_that_part(near, data, faces, whole, tmp_path):
     victim = "driver" if "detect" in faces else "worker"
     arguments = ("batch", data, "-o", tmp_path, *PARTS, *faces, "--quiet")
     done = _killed(arguments, tmp_path, victim, f"P1E_S3_C2_{PART:06d}.make")
     assert "000000.make.json" in done
     if victim == "driver":
-        again = vsr(*arguments)
+        again = near(*arguments)
         assert again.code == 8, again.stderr
     same(tmp_path, whole)
     if victim == "worker":
         assert rows_of(tmp_path)["P1E_S3_C2"]["attempts"] == 2
 
 
-def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_path):
+def test_a_broken_sequence_fails_with_the_reason_of_the_whole(near, data, tmp_path):
     broken = tmp_path / "data"
     folder = broken / "P1E_S1_C1"
     folder.mkdir(parents=True)
@@ -128,30 +128,29 @@ def test_a_broken_sequence_fails_with_the_reason_of_the_whole(vsr, data, tmp_pat
     reasons = []
     for how in ("--split", "--whole"):
         out = tmp_path / how
-        assert vsr("batch", broken, "-o", out, *PARTS, how, "--quiet").code == 9
+        assert near("batch", broken, "-o", out, *PARTS, how, "--quiet").code == 9
         reasons.append(rows_of(out)["P1E_S1_C1"]["reason"])
         assert contents(out) == {}
     assert reasons[0] == reasons[1] != ""
 
 
-def test_no_background_is_looked_for_in_the_parts_of_a_later_part(vsr, fixture_script, tmp_path):
+def test_no_background_is_looked_for_in_the_parts_of_a_later_part(near, fixture_script, tmp_path):
     """P2E_S1_C2.2 begins in the middle of things, and so do its parts."""
     name = "P2E_S1_C2.2"
     data = fixture_script.build(tmp_path / "data", names=(name,), frames=10)
     for how in ("--split", "--whole"):
-        done = vsr("batch", data, "-o", tmp_path / how, *PARTS, how, "--faces", "detect",
+        done = near("batch", data, "-o", tmp_path / how, *PARTS, how, "--faces", "detect",
                    "--background", "5000", "--quiet")  # fmt: skip
         assert done.code == 0, done.stderr
     assert rows_of(tmp_path / "--whole")[name]["faces"] > 0
     same(tmp_path / "--split", tmp_path / "--whole")
 
 
-@pytest.mark.parametrize("faces", ["truth", "detect"])
-def test_frames_that_the_rate_leaves_out_are_not_missed(vsr, data, tmp_path, faces):
+def test_frames_that_the_rate_leaves_out_are_not_missed(near, data, tmp_path):
     """A third of the frames is kept, so that the last parts have none."""
     for how in ("--split", "--whole"):
-        done = vsr("batch", data, "-o", tmp_path / how, "--only", "P1E_S1_C2", *PARTS, how,
-                   "--faces", faces, "--set", 'decode.fps="10"', "--quiet")  # fmt: skip
+        done = near("batch", data, "-o", tmp_path / how, "--only", "P1E_S1_C2", *PARTS, how,
+                   "--faces", "detect", "--set", 'decode.fps="10"', "--quiet")  # fmt: skip
         assert done.code == 0, done.stderr
     same(tmp_path / "--split", tmp_path / "--whole")
     rows = rows_of(tmp_path / "--split")

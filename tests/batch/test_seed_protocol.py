@@ -138,23 +138,23 @@ def test_a_sequence_without_labels_costs_only_itself(made):
     assert {rows[n]["status"] for n in NAMES if n != "P2L_S2_C1.1"} == {"ok"}
 
 
-def test_a_rerun_keeps_what_is_finished_and_redoes_what_is_gone(vsr, data, made, tmp_path):
+def test_a_rerun_keeps_what_is_finished_and_redoes_what_is_gone(near, data, made, tmp_path):
     out = tmp_path / "again"
     shutil.copytree(made[0], out)
     next((out / "P2E_S1_C2.1/sr").rglob("*.png")).unlink()
-    done = vsr("batch", data, "-o", out, *SEED, "--json")
+    done = near("batch", data, "-o", out, *SEED, "--json")
     kept = {r["sequence"]: r["kept"] for r in done.json()["rows"] if r["status"] == "ok"}
     assert kept.pop("P2E_S1_C2.1") is False
     assert all(kept.values())
     before, after = contents(made[0]), contents(out)
     assert after == before
-    other = vsr("batch", data, "-o", out, "--protocol", "frames", *SEED[2:])
+    other = near("batch", data, "-o", out, "--protocol", "frames", *SEED[2:])
     assert other.code == 4
     assert "other settings" in other.stderr
 
 
-def test_frames_that_the_rate_leaves_out_are_not_missed(vsr, data, tmp_path):
-    done = vsr("batch", data, "-o", tmp_path, "--only", "P2E*", *SEED, "--set", 'decode.fps="10"')
+def test_frames_that_the_rate_leaves_out_are_not_missed(near, data, tmp_path):
+    done = near("batch", data, "-o", tmp_path, "--only", "P2E*", *SEED, "--set", 'decode.fps="10"')
     assert done.code == 0, done.stderr
     row = rows_of(tmp_path)["P2E_S1_C2.1"]
     numbers = sorted(int(p.stem) for p in data.rglob("P2E_S1_C2.1/*.jpg"))
@@ -164,11 +164,11 @@ def test_frames_that_the_rate_leaves_out_are_not_missed(vsr, data, tmp_path):
     assert len(nearest) < len(numbers)
 
 
-def test_frames_of_another_size_are_refused(vsr, data, tmp_path):
+def test_frames_of_another_size_are_refused(near, data, tmp_path):
     shutil.copytree(data, tmp_path / "data")
     for path in (tmp_path / "data/P2E_S1").rglob("*.jpg"):
         cv2.imwrite(str(path), cv2.imread(str(path))[::2, ::2])
-    done = vsr("batch", tmp_path / "data", "-o", tmp_path / "o", "--only", "P2E*", *SEED, "--json")
+    done = near("batch", tmp_path / "data", "-o", tmp_path / "o", "--only", "P2E*", *SEED, "--json")
     assert done.code == 9
     reason = done.json()["rows"][0]["reason"]
     assert "got frames of 400x300 in 8 bit, expected 800x600" in reason

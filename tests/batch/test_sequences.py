@@ -170,35 +170,35 @@ def test_the_summary_is_a_table_too(out):
         assert int(row["faces"]) == rows[row["sequence"]]["faces"]
 
 
-def test_detected_faces_stand_where_the_labels_are(vsr, chokepoint, tmp_path):
+def test_detected_faces_stand_where_the_labels_are(near, chokepoint, tmp_path):
     """--faces detect on a labelled sequence finds the person, and nobody in the empty frames."""
     name = "P2E_S1_C2.1"
-    done = vsr("batch", chokepoint, "-o", tmp_path, "--only", name, "--faces", "detect", *FAST)
+    done = near("batch", chokepoint, "-o", tmp_path, "--only", name, "--faces", "detect", *FAST)
     assert done.code == 0, done.stderr
     row = rows_of(tmp_path)[name]
     assert row["faces_from"] == "detect"
-    assert row["faces"] > 8
+    assert row["faces"] > 5
     assert {p.parent.name for p in (tmp_path / name).rglob("*.png")} <= {
         f"face_{i:04d}" for i in range(20)
     }
 
 
-def test_background_frames_hold_no_detected_faces(vsr, chokepoint, tmp_path):
+def test_background_frames_hold_no_detected_faces(near, chokepoint, tmp_path):
     one = ("batch", chokepoint, "--only", "P2E_S1_C2.1", "--faces", "detect", *FAST)
-    assert vsr(*one, "-o", tmp_path, "--background", "5000").code == 0
+    assert near(*one, "-o", tmp_path, "--background", "5000").code == 0
     assert rows_of(tmp_path)["P2E_S1_C2.1"]["faces"] == 0
 
 
-def test_archives_give_the_same_files(vsr, archives, chokepoint, out, tmp_path):
+def test_archives_give_the_same_files(near, archives, chokepoint, out, tmp_path):
     from batch_helpers import contents
 
-    done = vsr("batch", archives, "-o", tmp_path / "a", *FAST)
+    done = near("batch", archives, "-o", tmp_path / "a", *FAST)
     assert done.code == 0, done.stderr
     assert "labels without frames: P1L_S1_C1" in done.stderr
     made, wanted = contents(tmp_path / "a"), contents(out)
     assert {"P1E_S1_C1.mp4", "P1E_S1_C2.mp4", "P2E_S1_C2.1.mp4", "P2E_S1_C2.2.mp4"} <= made.keys()
     assert made == {k: v for k, v in wanted.items() if k in made}
-    done = vsr("batch", archives, "--list", "--json", "--unpack", tmp_path / "b")
+    done = near("batch", archives, "--list", "--json", "--unpack", tmp_path / "b")
     assert done.code == 0, done.stderr
     listed = {s["sequence"]: s for s in done.json()["sequences"]}
     assert set(listed) == {"P1E_S1_C1", "P1E_S1_C2", "P2E_S1_C2.1", "P2E_S1_C2.2"}
@@ -209,9 +209,9 @@ def test_archives_give_the_same_files(vsr, archives, chokepoint, out, tmp_path):
             assert path.read_bytes() == (source / path.name).read_bytes()
 
 
-def test_a_network_runs_in_the_workers(vsr, chokepoint, out, tmp_path):
+def test_a_network_runs_in_the_workers(near, chokepoint, out, tmp_path):
     name = "P2E_S1_C2.2"
-    done = vsr("batch", chokepoint, "-o", tmp_path, "--only", name, "--model", "srresnet-x2")
+    done = near("batch", chokepoint, "-o", tmp_path, "--only", name, "--model", "srresnet-x2-fast")
     assert done.code == 0, done.stderr
     row, plain = rows_of(tmp_path)[name], rows_of(out)[name]
     assert (row["frames"], row["faces"]) == (plain["frames"], plain["faces"])

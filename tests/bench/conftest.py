@@ -13,7 +13,7 @@ from vsr.models.upscale import load_upscaler
 from vsr.run.recipe import load_recipe
 from vsr.run.source import probe_source
 
-FRAMES = 20
+FRAMES = 12
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def test_the_smallest_file_that_keeps_up_with_the_clock(made: Prepared):
 
 def test_strides_and_presets_are_measured_on_the_clip(made: Prepared, tmp_path: Path):
     steps: list[str] = []
-    made = dataclasses.replace(made, frames=made.frames[:12], judged=made.judged[:12])
+    made = dataclasses.replace(made, frames=made.frames[:6], judged=made.judged[:6])
     strides = try_strides(made, steps.append)
     assert (strides[0].stride, strides[0].recall) == (1, 1.0)
     assert strides[-1].stride == "auto"

@@ -44,7 +44,7 @@ def test_every_drawn_face_is_found_where_it_stands(faces: int):
 
 def test_the_file_holds_its_frames(clip: Path):
     info = probe_source(clip)
-    assert (info.width, info.height, info.frame_count, info.frame_rate) == (800, 600, 20, 30)
+    assert (info.width, info.height, info.frame_count, info.frame_rate) == (800, 600, 12, 30)
 
 
 def test_a_tenth_face_has_no_place():

@@ -18,7 +18,7 @@ from vsr.media.process import running_count
 from vsr.run.recipe import Recipe, override
 from vsr.run.source import probe_source
 
-FRAMES = 20
+FRAMES = 12
 """of the fixture's clip"""
 
 
@@ -83,7 +83,7 @@ def test_faces_as_output_are_measured_too(made: Prepared, tmp_path: Path):
 
 def test_a_stage_that_loses_frames_is_no_measurement(made: Prepared, tmp_path: Path):
     short = dataclasses.replace(made, detected=made.detected[:-1])
-    with pytest.raises(RuntimeError, match="19 of 20 frames"):
+    with pytest.raises(RuntimeError, match="11 of 12 frames"):
         measure_stage("track", short, tmp_path)
 
 

@@ -62,6 +62,17 @@ def ffmpeg() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
+def long_video(tmp_path_factory, ffmpeg, samples) -> Path:
+    """A minute of what is around the sample's face, 400x300."""
+    folder = tmp_path_factory.mktemp("long")
+    sample = samples / "surveillance_800x600_30fps.mp4"
+    ffmpeg("-i", sample, "-vf", "crop=400:300:120:200", "-c:v", "libx264", folder / "one.mp4")
+    loop = ("-stream_loop", "-1", "-i", folder / "one.mp4", "-t", "60", "-c", "copy")
+    ffmpeg(*loop, folder / "long.mp4")
+    return folder / "long.mp4"
+
+
+@pytest.fixture(scope="session")
 def tiny(tmp_path_factory, ffmpeg) -> Path:
     """Half a second of a test picture with sound, no face."""
     path = tmp_path_factory.mktemp("tiny") / "tiny.mp4"

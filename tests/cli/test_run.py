@@ -46,15 +46,6 @@ def wait_until_busy(process, out):
     raise AssertionError("the run did not begin to write")
 
 
-@pytest.fixture(scope="module")
-def long_video(tmp_path_factory, ffmpeg, samples):
-    """A minute of the sample."""
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    source = samples / "surveillance_800x600_30fps.mp4"
-    ffmpeg("-stream_loop", "-1", "-i", source, "-t", "60", "-c", "copy", path)
-    return path
-
-
 def test_json_is_the_manifest_and_nothing_else(vsr, tiny, tmp_path):
     out = tmp_path / "o.mp4"
     done = vsr("run", tiny, "-o", out, "--json", "--model", "lanczos")
@@ -70,35 +61,35 @@ def test_quiet_prints_nothing_and_overwrite_replaces(vsr, tiny, tmp_path):
     assert out.stat().st_size > 1000
 
 
-def test_a_finished_run_with_its_page_says_so_again(vsr, tiny, tmp_path):
+def test_a_finished_run_with_its_page_says_so_again(here, tiny, tmp_path):
     out, page = tmp_path / "o.mp4", tmp_path / "r.html"
     command = ("run", tiny, "-o", out, "--report", page, "--model", "lanczos")
-    assert vsr(*command).code == 0
+    assert here(*command).code == 0
     made = out.stat().st_mtime_ns
-    again = vsr(*command)
+    again = here(*command)
     assert again.code == 0, again.stderr
     assert "is complete already" in again.stderr
     assert out.stat().st_mtime_ns == made
     page.write_text("mine")
-    refused = vsr(*command)
+    refused = here(*command)
     assert (refused.code, page.read_text()) == (4, "mine"), refused.stderr
 
 
-def test_names_a_shell_would_trip_over(vsr, tiny, tmp_path):
+def test_names_a_shell_would_trip_over(here, tiny, tmp_path):
     source = tmp_path / "-my 'clip' %03d é\n.mp4"
     source.write_bytes(tiny.read_bytes())
     out = tmp_path / 'a "new" one:%d.mp4'
-    done = vsr("run", "--model", "lanczos", "-o", out, "--", source)
+    done = here("run", "--model", "lanczos", "-o", out, "--", source)
     assert done.code == 0, done.stderr
     assert out.exists()
 
 
-def test_a_source_that_breaks_off_is_kept_as_far_as_it_goes(vsr, samples, ffmpeg, tmp_path):
+def test_a_source_that_breaks_off_is_kept_as_far_as_it_goes(here, samples, ffmpeg, tmp_path):
     source, out, whole = (tmp_path / f"{name}.mp4" for name in ("cut", "out", "whole"))
     sample = samples / "surveillance_800x600_30fps.mp4"
     ffmpeg("-i", sample, "-t", "2", "-c", "copy", "-movflags", "+faststart", whole)
     source.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
-    done = vsr("run", source, "-o", out, *PLAIN, "--quiet")
+    done = here("run", source, "-o", out, *PLAIN, "--quiet")
     assert done.code == 8
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ")
@@ -145,23 +136,23 @@ def test_a_killed_ffmpeg_is_noticed_and_leaves_nothing(which, long_video, tmp_pa
     assert took < 10
 
 
-def test_a_dry_run_tells_and_writes_nothing(vsr, tiny, tmp_path):
+def test_a_dry_run_tells_and_writes_nothing(here, tiny, tmp_path):
     out = tmp_path / "o.mp4"
-    done = vsr("run", tiny, "-o", out, "--dry-run", "--json", "--model", "lanczos")
+    done = here("run", tiny, "-o", out, "--dry-run", "--json", "--model", "lanczos")
     assert done.code == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["frames"], told["width"], told["height"]) == (15, 192, 128)
     assert min(told["seconds"], told["disk_mb"], told["fps"]) > 0
-    done = vsr("run", tiny, "-o", out, "--dry-run", "--quiet", "--model", "lanczos")
+    done = here("run", tiny, "-o", out, "--dry-run", "--quiet", "--model", "lanczos")
     assert "15, 0 faces in each, by lanczos" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_graphics_card_it_says_so_and_goes_on(vsr, tiny, tmp_path):
+def test_without_a_graphics_card_it_says_so_and_goes_on(here, tiny, tmp_path):
     out = tmp_path / "o.mp4"
-    done = vsr("run", tiny, "-o", out, "--hwaccel", "auto", "--model", "lanczos")
+    done = here("run", tiny, "-o", out, "--hwaccel", "auto", "--model", "lanczos")
     assert done.code == 0, done.stderr
     assert out.exists()
-    refused = vsr("run", tiny, "-o", tmp_path / "p.mp4", "--hwaccel", "cuda")
+    refused = here("run", tiny, "-o", tmp_path / "p.mp4", "--hwaccel", "cuda")
     assert refused.code != 0
     assert "hwaccel: got 'cuda', expected one of 'none', 'auto'" in refused.stderr

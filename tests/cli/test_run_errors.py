@@ -28,6 +28,9 @@ def check(outcome, out, *words):
         )
 
 
+QUICK = ("--model", "bicubic", "--set", "encode.preset=ultrafast")
+
+
 @pytest.fixture
 def out(tmp_path):
     folder = tmp_path / "out"
@@ -100,23 +103,23 @@ def test_a_misspelt_key_in_a_recipe_file_is_named_with_its_file(here, tiny, out,
     check(here("run", tiny, "-o", out, "--pipeline", recipe), out, *words)
 
 
-def test_outputs_that_cannot_be_written(vsr, tiny, tmp_path):
+def test_outputs_that_cannot_be_written(here, tiny, tmp_path):
     nowhere = tmp_path / "nowhere" / "out.mp4"
-    check(vsr("run", tiny, "-o", nowhere), nowhere, "nowhere")
+    check(here("run", tiny, "-o", nowhere), nowhere, "nowhere")
     there = tmp_path / "there.mp4"
     there.write_bytes(b"precious")
-    outcome = vsr("run", tiny, "-o", there)
+    outcome = here("run", tiny, "-o", there)
     check(outcome, None, "there.mp4", "--overwrite")
     assert there.read_bytes() == b"precious"
     strange = tmp_path / "out.xyz"
-    check(vsr("run", tiny, "-o", strange), strange, ".xyz")
+    check(here("run", tiny, "-o", strange), strange, ".xyz")
 
 
-def test_the_source_is_never_overwritten(vsr, tiny, tmp_path):
+def test_the_source_is_never_overwritten(here, tiny, tmp_path):
     copy = tmp_path / "copy.mp4"
     shutil.copy(tiny, copy)
     before = copy.read_bytes()
-    check(vsr("run", copy, "-o", copy, "--overwrite"), None, "same file")
+    check(here("run", copy, "-o", copy, "--overwrite"), None, "same file")
     assert copy.read_bytes() == before
 
 
@@ -173,7 +176,7 @@ def small_disk(tmp_path):
 def test_a_full_disk(vsr, samples, small_disk):
     source = next(iter(sorted(samples.glob("surveillance*.mp4"))))
     out = small_disk / "out.mp4"
-    outcome = vsr("run", source, "-o", out, "--crf", "0", "--model", "bicubic", "--quiet")
+    outcome = vsr("run", source, "-o", out, "--crf", "0", *QUICK, "--quiet")
     check(outcome, out, "room")
     assert list(small_disk.iterdir()) == []
 

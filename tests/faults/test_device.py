@@ -16,20 +16,20 @@ from vsr.run.recipe import load_recipe
 from vsr.run.restore import restore
 
 MODEL = "srgan-x2-fast"
-SECONDS = 3
+SECONDS = 2
 FRAMES = 25 * SECONDS
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """Three seconds: four parts."""
+    """Two seconds: four parts."""
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", SECONDS)
 
 
 @pytest.fixture(scope="module")
 def recipe():
     upscale = [("upscale", "model", MODEL), ("upscale", "precision", "float32")]
-    encode = [("encode", "codec", "ffv1"), ("encode", "part_frames", 20)]
+    encode = [("encode", "codec", "ffv1"), ("encode", "part_frames", 16)]
     return load_recipe("restore-fast", [*upscale, *encode])
 
 

@@ -15,8 +15,10 @@ def _backend() -> None:
     start_backend()
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", ["srgan-x2", "srresnet-x4"])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("srgan-x2", "float32"), ("srgan-x2", "bfloat16"), ("srresnet-x4", "float32")],
+)
 def test_the_graph_agrees_with_the_formula(name: str, precision: str):
     spec = get_spec(name)
     network = load_network(name, precision=precision)  # type: ignore[arg-type]
@@ -27,7 +29,7 @@ def test_the_graph_agrees_with_the_formula(name: str, precision: str):
 
 
 def test_a_batch_costs_its_pictures():
-    network = load_network("srgan-x2", precision="float32")
+    network = load_network("srgan-x2-fast", precision="float32")
     assert network.flops(8, 32, 32) == pytest.approx(8 * network.flops(1, 32, 32), rel=1e-6)
 
 

@@ -132,7 +132,9 @@ def test_flops_are_those_tensorflow_counts() -> None:
         assert config.flops_per_pixel * 256 == total
 
 
-SHIPPED = [read_spec(path).generator for path in sorted(STORE.glob("*.json"))]
+_GENERATORS = [dict(read_spec(path).generator) for path in sorted(STORE.glob("*.json"))]
+SHIPPED = [g for n, g in enumerate(_GENERATORS) if g not in _GENERATORS[:n]]
+"""each shape once: several models share theirs"""
 
 
 @pytest.mark.parametrize(

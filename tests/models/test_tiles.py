@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,11 @@ def upscaler(request: pytest.FixtureRequest, tiny_network: Callable[..., Upscale
         return InterpolationUpscaler("lanczos", 2)
     if request.param == "tiny":
         return tiny_network("float32")
+    return _shipped()
+
+
+@functools.cache
+def _shipped() -> Upscaler:
     return load_upscaler(UpscaleConfig(model="srresnet-x2", precision="float32"))
 
 

@@ -132,7 +132,7 @@ def test_killed_run_goes_on_and_ends_equal(tmp_path, face):
     source = tmp_path / "many"
     source.mkdir()
     pictures = [face(n, 400, 400) for n in range(4)]
-    for n in range(240):
+    for n in range(120):
         pictures[n % 4].save(source / f"{n:03d}.bmp")
     run = subprocess.Popen([sys.executable, "-c", KILLED, source, tmp_path / "out"])
     partial = tmp_path / "out.partial"
@@ -152,8 +152,8 @@ def test_killed_run_goes_on_and_ends_equal(tmp_path, face):
     victim.write_bytes(victim.read_bytes()[:-20])
     (partial / "train" / "hr" / ".1.png.77.partial").write_bytes(b"half")
     result = prepare("folder", source, tmp_path / "out", SMALL)
-    assert result.made + result.kept == 240
-    assert 19 <= result.kept < 240
+    assert result.made + result.kept == 120
+    assert 19 <= result.kept < 120
     clean = prepare("folder", source, tmp_path / "clean", SMALL)
     assert tree(result.folder) == tree(clean.folder)
     assert not list(result.folder.rglob("*partial*"))

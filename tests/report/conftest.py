@@ -33,6 +33,11 @@ def run(source: Path, out: Path, model: str = "srresnet-x2", **changes: object) 
     return out
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _networks(networks_once):
+    """Runs share what they load."""
+
+
 @pytest.fixture(scope="session")
 def run_sample():
     """Cut the beginning of a video and restore it: (name or path, seconds, folder) -> out.mp4."""

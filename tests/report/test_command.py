@@ -31,10 +31,10 @@ def test_help_has_an_example():
     assert "vsr report out.mp4 -o report.html" in " ".join(done.stdout.split())
 
 
-def test_json_is_the_only_thing_on_stdout(finished, tmp_path):
+def test_json_is_the_only_thing_on_stdout(here, finished, tmp_path):
     page = tmp_path / "r.html"
-    done = vsr("report", finished, "-o", page, "--json")
-    assert done.returncode == 0, done.stderr
+    done = here("report", finished, "-o", page, "--json")
+    assert done.code == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["report"] == str(page)
     assert result["bytes"] == page.stat().st_size
@@ -64,16 +64,16 @@ def test_bad_input_is_one_line_and_a_code_of_its_own(here, finished, tmp_path, n
     assert not (tmp_path / "r.html").exists()
 
 
-def test_a_run_ends_in_its_report(finished, tmp_path):
+def test_a_run_ends_in_its_report(here, finished, tmp_path):
     page, out = tmp_path / "r.html", tmp_path / "out.mp4"
     source = finished.with_name("source.mp4")
-    done = vsr("run", source, "-o", out, "--model", "bicubic", "--report", page)
-    assert done.returncode == 0, done.stderr
+    done = here("run", source, "-o", out, "--model", "bicubic", "--report", page)
+    assert done.code == 0, done.stderr
     assert "Enlarged by interpolation" in page.read_text()
     assert str(page) in done.stdout
     again = tmp_path / "again.mp4"
-    done = vsr("run", source, "-o", again, "--model", "bicubic", "--report", page)
-    assert done.returncode == 4
+    done = here("run", source, "-o", again, "--model", "bicubic", "--report", page)
+    assert done.code == 4
     assert not again.exists()  # told before any work is done
 
 

@@ -14,6 +14,11 @@ from vsr.media.binary import ffmpeg_exe
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_videos"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _networks(networks_once):
+    """Runs share what they load."""
+
+
 def run_ffmpeg(*arguments):
     command = [ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

@@ -42,9 +42,17 @@ def names(folder):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory, ffmpeg):
-    """Five seconds of a test picture."""
+    """A second of a test picture."""
     path = tmp_path_factory.mktemp("clip") / "in.mp4"
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=30:d=5", "-c:v", "libx264", path)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=30:d=1", "-c:v", "libx264", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def longer(clip, tmp_path_factory, ffmpeg):
+    """It, five times."""
+    path = tmp_path_factory.mktemp("longer") / "in.mp4"
+    ffmpeg("-stream_loop", "4", "-i", clip, "-c", "copy", path)
     return path
 
 
@@ -174,8 +182,8 @@ def test_refused_faces_are_plainly_enlarged(clip, tmp_path, watch):
 
 
 @pytest.mark.parametrize("out", ["faces", "clip.mkv"])
-def test_a_person_who_returns_gets_a_second_video(clip, tmp_path, watch, out):
-    manifest = restore(clip, tmp_path / out, crops(), find=shown((0, 0, 4), (0, 130, 133)))
+def test_a_person_who_returns_gets_a_second_video(longer, tmp_path, watch, out):
+    manifest = restore(longer, tmp_path / out, crops(), find=shown((0, 0, 4), (0, 130, 133)))
     folder = tmp_path / "faces" if out == "faces" else tmp_path
     files = [folder / entry["name"] for entry in manifest.outputs]
     assert [f.stem.removeprefix("clip.") for f in files] == ["face_0000", "face_0000_2"]

@@ -49,13 +49,13 @@ def luma(path, index):
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
-    """The first second of the sample with a face, stream-copied."""
+    """The first 0.8 seconds of the sample with a face, stream-copied."""
     import subprocess
 
     from vsr.media.binary import ffmpeg_exe
 
     path = tmp_path_factory.mktemp("short") / "short.mp4"
-    cut = ["-i", str(FACE), "-t", "1", "-c", "copy", str(path)]
+    cut = ["-i", str(FACE), "-t", "0.8", "-c", "copy", str(path)]
     subprocess.run([ffmpeg_exe(), "-v", "error", "-y", *cut], check=True)
     return path
 
@@ -132,8 +132,8 @@ def test_the_same_run_gives_the_same_frames(short, restored, tmp_path):
     np.testing.assert_array_equal(luma(out, 20), luma(again, 20))
 
 
-@pytest.mark.parametrize("name", ["variable_rate.mp4", "no_face.mp4"])
-def test_the_other_samples_keep_every_frame_time(name, tmp_path):
+def test_uneven_frame_times_are_kept(tmp_path):
+    name = "variable_rate.mp4"
     out = tmp_path / name
     recipe = load_recipe("restore", [*QUICK, ("upscale", "model", "bicubic")])
     manifest = restore(SAMPLES / name, out, recipe)

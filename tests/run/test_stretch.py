@@ -20,7 +20,7 @@ from vsr.run.stretch import Stretch
 
 SEGMENT = 16
 """long enough for faces to rest from the detector, see `vsr.faces.adaptive`"""
-CANVAS_IS_LARGE = [("track", "buffer_mb", 12)]  # 800x600 with canvas: the lookahead shrinks to 4
+CANVAS_IS_LARGE = [("track", "buffer_mb", 2)]  # 320x240 with canvas: the lookahead shrinks to 4
 
 
 def recipe_of(model, *changes):
@@ -79,12 +79,12 @@ def assert_same(source, recipe, tmp_path, cuts):
 
 @pytest.fixture(scope="module")
 def moving(tmp_path_factory, ffmpeg, samples):
-    """Forty noisy frames at uneven times, a cut at frame 21."""
+    """Forty noisy frames of 320x240 at uneven times, a cut at frame 21."""
     path = tmp_path_factory.mktemp("stretch") / "clip.mp4"
     ffmpeg(
         *("-i", samples / "surveillance_800x600_30fps.mp4"),
-        *("-vf", "select='lt(n,21)+between(n,40,58)',negate=enable='gte(n,21)',"
-          "hflip=enable='gte(n,21)',settb=1/15360,setpts='N*512+97*mod(N,3)',noise=alls=16:allf=t"),
+        *("-vf", "crop=320:240:120:210,select='lt(n,21)+between(n,40,58)',"
+          "negate=enable='gte(n,21)',hflip=enable='gte(n,21)',settb=1/15360,setpts='N*512+97*mod(N,3)',noise=alls=16:allf=t"),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "1/15360"),
         *("-video_track_timescale", "15360", "-c:v", "libx264", "-crf", "8", path),
     )  # fmt: skip

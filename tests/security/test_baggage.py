@@ -58,7 +58,7 @@ def attached(ffmpeg, clip: Path, out: Path, *files: tuple[Path, str, str]) -> No
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize("kind", ["ass", "srt", "vtt"])
-def test_subtitles_that_refer_elsewhere(vsr, ffmpeg, trap, clip, tmp_path, kind, suffix):
+def test_subtitles_that_refer_elsewhere(here, ffmpeg, trap, clip, tmp_path, kind, suffix):
     """Copied, or converted to plain text, without a look at what they name."""
     text = tmp_path / f"sub.{kind}"
     words = {"path": trap.canary, "url": trap.url}
@@ -66,7 +66,7 @@ def test_subtitles_that_refer_elsewhere(vsr, ffmpeg, trap, clip, tmp_path, kind,
     source, out = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
     ffmpeg("-i", clip, "-i", text, "-map", 0, "-map", 1, "-c", "copy", source)
     trap.opened()
-    outcome = vsr("run", source, "-o", out, "--model", "bicubic")
+    outcome = here("run", source, "-o", out, "--model", "bicubic")
     assert outcome.code == 0, outcome.stderr
     assert (trap.opened(), trap.connected()) == (0, 0)
     with av.open(str(out)) as container:
@@ -75,7 +75,7 @@ def test_subtitles_that_refer_elsewhere(vsr, ffmpeg, trap, clip, tmp_path, kind,
         assert "was converted to mov_text" in outcome.stderr
 
 
-def test_attachments_of_every_sort(vsr, ffmpeg, trap, clip, tmp_path):
+def test_attachments_of_every_sort(here, ffmpeg, trap, clip, tmp_path):
     """A script, an SVG, a font that is none, names that lead outside: bytes, and no more."""
     files = []
     for name, kind, inside, text in (
@@ -92,7 +92,7 @@ def test_attachments_of_every_sort(vsr, ffmpeg, trap, clip, tmp_path):
     attached(ffmpeg, clip, source, *files)
     before = {p for p in tmp_path.rglob("*") if p.is_file()}
     trap.opened()
-    outcome = vsr("run", source, "-o", out, "--model", "bicubic", "--report", tmp_path / "r.html")
+    outcome = here("run", source, "-o", out, "--model", "bicubic", "--report", tmp_path / "r.html")
     assert outcome.code == 0, outcome.stderr
     assert (trap.opened(), trap.connected()) == (0, 0)
     new = {p.name for p in tmp_path.rglob("*") if p.is_file() and p not in before}
@@ -104,7 +104,7 @@ def test_attachments_of_every_sort(vsr, ffmpeg, trap, clip, tmp_path):
 
 
 @pytest.mark.parametrize("inside", ["m3u8", "svg"])
-def test_a_cover_that_is_no_picture(vsr, ffmpeg, trap, clip, tmp_path, inside):
+def test_a_cover_that_is_no_picture(here, ffmpeg, trap, clip, tmp_path, inside):
     """Cover art that says JPEG and holds a playlist or an SVG."""
     cover = tmp_path / "cover.jpg"
     text = {"m3u8": "#EXTM3U\n#EXTINF:1,\n{path}\n", "svg": SVG}[inside]
@@ -112,7 +112,7 @@ def test_a_cover_that_is_no_picture(vsr, ffmpeg, trap, clip, tmp_path, inside):
     source = tmp_path / "in.mkv"
     attached(ffmpeg, clip, source, (cover, "image/jpeg", "cover.jpg"))
     trap.opened()
-    outcome = vsr("run", source, "-o", tmp_path / "out.mkv", "--model", "bicubic")
+    outcome = here("run", source, "-o", tmp_path / "out.mkv", "--model", "bicubic")
     assert outcome.code == 0, outcome.stderr
     assert (trap.opened(), trap.connected()) == (0, 0)
 

@@ -173,9 +173,9 @@ def sequence(root: Path, xml: str) -> None:
 
 @pytest.mark.parametrize("where", ["file", "http"])
 @pytest.mark.parametrize("text", [OUTSIDE, DTD, PARAMETER], ids=["entity", "dtd", "parameter"])
-def test_xml_that_refers_elsewhere(vsr, trap, tmp_path, text, where):
+def test_xml_that_refers_elsewhere(here, trap, tmp_path, text, where):
     target = f"file://{trap.canary}" if where == "file" else f"{trap.url}/a.dtd"
-    listed(vsr, tmp_path, text.replace("{where}", target))
+    listed(here, tmp_path, text.replace("{where}", target))
     assert (trap.opened(), trap.connected()) == (0, 0)
 
 
@@ -183,10 +183,10 @@ def test_an_xml_bomb(vsr, tmp_path):
     listed(vsr, tmp_path, BOMB.replace("{a}", "a" * 100))
 
 
-def listed(vsr, tmp_path: Path, xml: str) -> None:
+def listed(command, tmp_path: Path, xml: str) -> None:
     """The batch names the sequence as faulty, with the reason in one line, and does no work."""
     sequence(tmp_path / "root", xml)
-    outcome = vsr("batch", tmp_path / "root", "-o", tmp_path / "out", "--model", "bicubic")
+    outcome = command("batch", tmp_path / "root", "-o", tmp_path / "out", "--model", "bicubic")
     assert outcome.code == 9, outcome
     errors = [x for x in outcome.stderr.splitlines() if x.startswith("error: ")]
     assert len(errors) == 1, outcome.stderr
@@ -287,10 +287,10 @@ def test_archives_that_are_bombs(refused, tmp_path, kind):
 # --- records
 
 
-def test_an_export_that_names_pictures_outside(vsr, refused, trap, clip, tmp_path):
+def test_an_export_that_names_pictures_outside(here, refused, trap, clip, tmp_path):
     """Somebody else's export must not bring a file of ours into the video."""
     look = tmp_path / "look"
-    assert vsr("frames", clip, "-o", look, "--model", "bicubic", "--quiet").code == 0
+    assert here("frames", clip, "-o", look, "--model", "bicubic", "--quiet").code == 0
     secret = tmp_path / "secret.png"
     cv2.imwrite(str(secret), np.full((128, 192, 3), 77, np.uint8))
     index = json.loads((look / "index.json").read_text())

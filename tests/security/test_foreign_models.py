@@ -83,7 +83,7 @@ def test_a_model_that_is_a_file_of_another_kind(refused, clip, tmp_path, suffix,
     assert not mark.exists()
 
 
-def test_a_spec_and_a_card_cannot_steer_the_terminal(vsr, export):
+def test_a_spec_and_a_card_cannot_steer_the_terminal(here, export):
     path = export / "tiny-x2.json"
     spec = json.loads(path.read_text())
     spec["terms"] = "\x1b[2J\x9b31m [bold]free[/bold] \u202e"
@@ -92,13 +92,13 @@ def test_a_spec_and_a_card_cannot_steer_the_terminal(vsr, export):
         "# \x1b]0;title\x07 card\n\n[a](http://127.0.0.1:9/)\x9b2J\n"
     )
     for words in (("show", path), ("show", path, "--json")):
-        outcome = vsr("models", *words)
+        outcome = here("models", *words)
         assert outcome.code == 0, outcome.stderr
         assert all(c.isprintable() or c == "\n" for c in outcome.stdout), outcome.stdout
     assert json.loads(outcome.stdout)["terms"] == spec["terms"]
 
 
-def test_listing_foreign_models(vsr, export, tmp_path, monkeypatch):
+def test_listing_foreign_models(here, export, tmp_path, monkeypatch):
     folder = tmp_path / "mine"
     shutil.copytree(export, folder)
     path = folder / "tiny-x2.json"
@@ -107,7 +107,7 @@ def test_listing_foreign_models(vsr, export, tmp_path, monkeypatch):
     path.write_text(json.dumps(spec))
     (folder / "evil.json").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
     monkeypatch.setenv("VSR_MODELS", str(folder))
-    outcome = vsr("models", "list")
+    outcome = here("models", "list")
     assert outcome.code == 0, outcome.stderr
     assert "[red]mine" in outcome.stdout
     assert all(c.isprintable() or c == "\n" for c in outcome.stdout + outcome.stderr)

@@ -61,7 +61,7 @@ def test_names_that_no_record_can_hold(refused, clip, tmp_path, name):
     refused("run", tmp_path / f"{name}.mp4", "-o", tmp_path / "out.mp4", code=3)
 
 
-def test_metadata_is_text(vsr, ffmpeg, clip, tmp_path):
+def test_metadata_is_text(here, ffmpeg, clip, tmp_path):
     """Titles that look like ffmpeg's own log, like markup or like HTML change nothing."""
     source, out, page = tmp_path / "in.mkv", tmp_path / "out.mkv", tmp_path / "page.html"
     shown = "n:0 pts:0 fmt:rgb24 cl:x sar:9/1 s:9999x9999 i:P"
@@ -72,7 +72,7 @@ def test_metadata_is_text(vsr, ffmpeg, clip, tmp_path):
         *("-metadata:s:v", f"handler_name={shown}", source),
     )
     words = ("run", source, "-o", out, "--model", "bicubic", "--report", page)
-    outcome = vsr(*words)
+    outcome = here(*words)
     assert outcome.code == 0, outcome.stderr
     with av.open(str(out)) as container:
         assert container.streams.video[0].width == 192
@@ -81,13 +81,13 @@ def test_metadata_is_text(vsr, ffmpeg, clip, tmp_path):
     assert "\x1b" not in outcome.stdout + outcome.stderr
 
 
-def test_a_batch_of_hostile_names(vsr, clip, tmp_path):
+def test_a_batch_of_hostile_names(here, clip, tmp_path):
     root, out = tmp_path / "root", tmp_path / "out"
     root.mkdir()
     for name in ("[red]a.mp4", "\x1b[2Jb.mp4", "c\nd.mp4", "-e.mp4"):
         shutil.copy(clip, root / name)
     words = ("batch", root, "-o", out, "--dataset", "videos", "--model", "bicubic")
-    outcome = vsr(*words, "--workers", 1)
+    outcome = here(*words, "--workers", 1)
     assert outcome.code == 0, outcome.stderr
     assert len(list(out.rglob("*.mp4"))) == 4
     assert "\x1b[2J" not in outcome.stdout + outcome.stderr

@@ -81,9 +81,9 @@ def test_a_file_named_as_a_pattern_is_not_one(refused, trap, tmp_path):
     refused("run", tmp_path / "in%03d.jpg", "-o", tmp_path / "out.mp4", code=3)
 
 
-def test_an_output_named_as_a_pattern_is_one_file(vsr, clip, tmp_path):
+def test_an_output_named_as_a_pattern_is_one_file(here, clip, tmp_path):
     out = tmp_path / "out%03d.mp4"
-    assert vsr("run", clip, "-o", out, "--model", "bicubic").code == 0
+    assert here("run", clip, "-o", out, "--model", "bicubic").code == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out%03d.mp4", "out%03d.mp4.json"]
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,14 @@ train(recipe, Path(sys.argv[2]), Path(sys.argv[3]))
 def arrays(run: Path) -> dict[str, np.ndarray]:
     with np.load(run / CHECKPOINT) as file:
         return {name: file[name] for name in file.files if name != "meta.json"}
+
+
+def same_arrays(one: Path, other: Path) -> None:
+    """The checkpoints of two runs hold the same, to the bit."""
+    whole, again = arrays(one), arrays(other)
+    assert whole.keys() == again.keys()
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], again[name], err_msg=name)
 
 
 def child(recipe: Path, dataset: Path, run: Path) -> subprocess.Popen[bytes]:
@@ -76,30 +83,13 @@ def test_a_run_writes_all_it_promises(tiny, dataset: Path, tmp_path: Path) -> No
         )
 
 
-LONG = {"loss": {"adversarial": 0.05}, "loop": {"steps": 40}}
-"""the adversarial phase: its state is the pixel phase's and more"""
+LONG = {"loop": {"steps": 40}}
+BOTH = {**LONG, "loss": {"adversarial": 0.05}}
+"""the adversarial phase: its state is the pixel phase's and more, and takes seconds to trace"""
 
 
-@pytest.fixture(scope="module")
-def undisturbed(request, tiny, tmp_path_factory) -> Callable[[str], Path]:
-    """A run of `LONG` from start to end, made once, by the name of the data's fixture."""
-    runs: dict[str, Path] = {}
-
-    def run_on(kind: str) -> Path:
-        if kind not in runs:
-            runs[kind] = tmp_path_factory.mktemp("undisturbed") / "run"
-            train(tiny(**LONG), request.getfixturevalue(kind), runs[kind])
-        return runs[kind]
-
-    return run_on
-
-
-@pytest.mark.parametrize("kind", ["dataset", "clips"])
-def test_a_killed_run_goes_on_to_bit_equal_weights(
-    kind, request, tiny, undisturbed, tmp_path
-) -> None:
-    dataset = request.getfixturevalue(kind)
-    long = tiny(**LONG)
+def test_a_killed_run_goes_on_to_bit_equal_weights(tiny, dataset, tmp_path) -> None:
+    long = tiny(**BOTH)
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps(long.to_dict()))
     process = child(recipe, dataset, tmp_path / "killed")
@@ -113,17 +103,29 @@ def test_a_killed_run_goes_on_to_bit_equal_weights(
         done = json.loads(file["meta.json"].tobytes())["step"]
     assert 0 < done < 40
     train(long, dataset, tmp_path / "killed")
-    whole, killed = arrays(undisturbed(kind)), arrays(tmp_path / "killed")
-    assert whole.keys() == killed.keys()
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], killed[name], err_msg=name)
+    same_arrays(train(long, dataset, tmp_path / "undisturbed").run, tmp_path / "killed")
     with (tmp_path / "killed" / "log.csv").open() as file:
         steps = [int(r["step"]) for r in csv.DictReader(file) if r["loss"]]
     assert steps == sorted(set(steps))
 
 
-def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, undisturbed, tmp_path) -> None:
-    long = tiny(loss=LONG["loss"], loop={**LONG["loop"], "checkpoint_every": 1000})
+def test_a_broken_run_on_clips_goes_on_to_bit_equal_weights(tiny, clips, tmp_path) -> None:
+    """From the checkpoint of step 20, as after a kill, without a process of its own."""
+
+    def break_off(progress: Progress) -> None:
+        if progress.done == 22:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        train(tiny(**LONG), clips, tmp_path / "run", progress=break_off)
+    told: list[str] = []
+    train(tiny(**LONG), clips, tmp_path / "run", report=told.append)
+    assert "resumes at step 20" in told
+    same_arrays(train(tiny(**LONG), clips, tmp_path / "undisturbed").run, tmp_path / "run")
+
+
+def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, tmp_path) -> None:
+    long = tiny(loop={**LONG["loop"], "checkpoint_every": 1000})
     told: list[str] = []
     before = signal.getsignal(signal.SIGTERM)
     for number, step in ((signal.SIGTERM, 12), (signal.SIGINT, 26)):
@@ -139,9 +141,7 @@ def test_a_stopped_run_saves_the_step_it_was_at(tiny, dataset, undisturbed, tmp_
         assert told[-1] == f"stopped after step {step}, which is saved"
     train(long, dataset, tmp_path / "run", report=told.append)
     assert {"resumes at step 12", "resumes at step 26"} <= set(told)
-    whole, stopped = arrays(undisturbed("dataset")), arrays(tmp_path / "run")
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], stopped[name], err_msg=name)
+    same_arrays(train(tiny(**LONG), dataset, tmp_path / "undisturbed").run, tmp_path / "run")
 
 
 def test_slow_steps_are_saved_by_the_clock(tiny, dataset, tmp_path, monkeypatch) -> None:
@@ -308,10 +308,9 @@ def _complete(export: Path) -> Path:
     return folder / "warm.json"
 
 
-def test_another_recipe_in_the_same_folder_is_refused(tiny, dataset, tmp_path) -> None:
-    train(tiny(), dataset, tmp_path / "run")
+def test_another_recipe_in_the_same_folder_is_refused(tiny, dataset, spec: Path) -> None:
     with pytest.raises(UsageError, match=r"\[generator\] differs"):
-        train(tiny(generator={"filters": 12}), dataset, tmp_path / "run")
+        train(tiny(generator={"filters": 12}), dataset, spec.parents[1])
 
 
 def test_extra_pictures_that_cannot_be_read_are_told(tiny, dataset, tmp_path) -> None:

@@ -20,7 +20,7 @@ from vsr.run.stretch import Stretch
 
 SEGMENT = 16
 """long enough for faces to rest from the detector, see `vsr.faces.adaptive`"""
-CANVAS_IS_LARGE = [("track", "buffer_mb", 2)]  # 320x240 with canvas: the lookahead shrinks to 4
+CANVAS_IS_LARGE = [("track", "buffer_mb", 2)]  # 320x240 with canvas: the lookahead shrinks to 3
 
 
 def recipe_of(model, *changes):

@@ -25,7 +25,7 @@ ALL = [
     "srgan-x2 bfloat16",
     "srgan-x4 bfloat16",
 ]
-"""in bfloat16 the tiny network, the default and a mirrored one: the others are made of the same
+"""in bfloat16 the tiny network, the default and the one of x4: the others are made of the same
 layers, and what each loses in it is measured by its card"""
 
 

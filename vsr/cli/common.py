@@ -60,6 +60,11 @@ def emit_json(value: Any) -> None:
     print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: "1 face", "2 faces"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 @contextlib.contextmanager
 def show_progress(*, quiet: bool) -> Iterator[ProgressHook]:
     """A Rich bar on a terminal, a plain line now and then elsewhere, nothing when quiet."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vsr.cli import options as opt
-from vsr.cli.common import emit_json, fail, note, say, show_progress, state
+from vsr.cli.common import counted, emit_json, fail, note, say, show_progress, state
 from vsr.core.errors import BrokenSourceError
 
 _HELP = """Find the faces of a video and write them down, to be chosen and corrected.
@@ -62,9 +62,9 @@ def faces(
         tracks = [track_to_dict(t) for t in found.tracks]
         emit_json({"frames": found.frames, "faces": found.faces, "tracks": tracks})
     elif not quiet:
-        count = f"{len(found.tracks)} track{'' if len(found.tracks) == 1 else 's'}"
         say(
-            f"{out}: {found.faces} faces of {count} in {found.frames} frames; "
+            f"{out}: {counted(found.faces, 'face')} of {counted(len(found.tracks), 'track')} in "
+            f"{counted(found.frames, 'frame')}; "
             f"use it with: vsr run {shlex.quote(str(source))} -o OUT "
             f"--faces-file {shlex.quote(str(out))}"
         )

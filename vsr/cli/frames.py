@@ -9,7 +9,7 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, say, show_progress, state
+from vsr.cli.common import counted, emit_json, fail, note, say, show_progress, state
 from vsr.core.errors import BrokenSourceError
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _report(index: ExportIndex, out: Path, *, as_json: bool, quiet: bool) -> Non
     elif not quiet:
         seen = len({row["track"] for row in index.faces})
         say(
-            f"{out}: {len(index.frames)} frames, {len(index.faces)} faces of {seen} tracks "
+            f"{out}: {counted(len(index.frames), 'frame')}, {counted(len(index.faces), 'face')} of "
+            f"{counted(seen, 'track')} "
             f"by {index.model['name']} in {index.seconds:.1f} s"
         )
     video = index.video or {}

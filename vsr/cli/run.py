@@ -9,7 +9,7 @@ import typer
 
 from vsr.cli import options as opt
 from vsr.cli import report as page
-from vsr.cli.common import emit_json, fail, note, say, show_progress, state
+from vsr.cli.common import counted, emit_json, fail, note, say, show_progress, state
 from vsr.cli.dryrun import show_estimate
 from vsr.cli.interrupted import told_if_interrupted
 from vsr.core.errors import BrokenSourceError, UsageError
@@ -149,8 +149,9 @@ def _report(manifest: Manifest, out: Path, *, as_json: bool, quiet: bool) -> Non
         written = manifest.frames["written"] or 0
         rate = written / max(manifest.seconds, 1e-6)
         say(
-            f"{out}: {written} frames, {len(manifest.tracks)} face tracks, {manifest.faces} faces "
-            f"by {manifest.model['name']} in {manifest.seconds:.1f} s ({rate:.1f} fps)"
+            f"{out}: {counted(written, 'frame')}, {counted(len(manifest.tracks), 'face track')}, "
+            f"{counted(manifest.faces, 'face')} by {manifest.model['name']} in "
+            f"{manifest.seconds:.1f} s ({rate:.1f} fps)"
         )
     if manifest.broken_at_s is not None or manifest.lost:
         fail(manifest.loss(out))

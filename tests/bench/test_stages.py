@@ -12,6 +12,7 @@ import pytest
 from vsr.bench.bound import StageTime, lower_bound
 from vsr.bench.clip import Clip
 from vsr.bench.measure import core_count
+from vsr.bench.outlook import Costs, Outlook
 from vsr.bench.rounds import Rounds
 from vsr.bench.stages import STAGES, Prepared, measure_stage
 from vsr.media.process import running_count
@@ -92,7 +93,9 @@ def test_rounds_hold_the_whole_against_the_stages_of_the_same_round(
 ):
     rounds = Rounds(Clip(clip, made.info, FRAMES, 30.0, False), made, tmp_path)
     assert rounds.whole_row() is None
-    rounds.run(1, lambda _: None)
+    outlook = Outlook(("stages",), 1, Costs(FRAMES, 1.0, 1.0, 1.0), lambda _: None)
+    rounds.run(1, lambda _: None, outlook)
+    assert outlook.costs.whole_s is not None
     rows, whole = rounds.stage_rows(), rounds.whole_row()
     assert whole is not None
     assert [row.name for row in rows] == list(STAGES)

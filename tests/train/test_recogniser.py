@@ -44,8 +44,11 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(people: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    policy = keras.config.dtype_policy()  # which training sets for the whole process
     out = tmp_path_factory.mktemp("made") / "r.weights.h5"
-    return out, train_recogniser(people, out, QUICK, command="vsr train-recogniser …")
+    record = train_recogniser(people, out, QUICK, command="vsr train-recogniser …")
+    keras.config.set_dtype_policy(policy)
+    return out, record
 
 
 def test_it_writes_weights_and_what_they_are_made_of(made) -> None:

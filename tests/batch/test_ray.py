@@ -135,7 +135,7 @@ def test_a_call_that_fails_costs_only_its_job(cluster, short, tmp_path):
 
 def test_workers_out_of_memory_are_told(short, tmp_path):
     """The nodes end every worker at once, as those short of memory do; no traceback comes."""
-    with two_nodes({"memory_usage_threshold": 0.001, "memory_monitor_refresh_ms": 50}) as cluster:
+    with two_nodes({"memory_usage_threshold": 0.001, "memory_monitor_refresh_ms": 10}) as cluster:
         engine = RayEngine(1, address=cluster.address, cpus=1, retries=0)
         with pytest.raises(VsrError, match="workers die before they can start"):
             list(engine.run(jobs_for(short, tmp_path)[:1], silent))

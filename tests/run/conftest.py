@@ -40,6 +40,15 @@ def face_clip(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def two_faces(face_clip, tmp_path_factory) -> Path:
+    """The clip beside itself: tracks 0 and 1, one in each half; 12 frames."""
+    path = tmp_path_factory.mktemp("two") / "clip.mkv"
+    both = "[0:v]pad=iw+128:ih:64:0:gray,split[a][b];[a][b]hstack"
+    run_ffmpeg("-i", face_clip, "-filter_complex", both, "-frames:v", "12", "-c:v", "ffv1", path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def ffmpeg():
     """The product's ffmpeg, called directly."""
     return run_ffmpeg

@@ -13,15 +13,6 @@ PLAIN = [("upscale", "model", "bicubic"), ("encode", "codec", "ffv1")]
 
 
 @pytest.fixture(scope="module")
-def two_faces(face_clip, ffmpeg, tmp_path_factory):
-    """The clip beside itself: tracks 0 and 1, one in each half."""
-    path = tmp_path_factory.mktemp("two") / "clip.mkv"
-    both = "[0:v]pad=iw+128:ih:64:0:gray,split[a][b];[a][b]hstack"
-    ffmpeg("-i", face_clip, "-filter_complex", both, "-frames:v", "8", "-c:v", "ffv1", path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def made(two_faces, watch, tmp_path_factory):
     """Manifest and luma of a run, by what was changed; each made once."""
     done: dict[tuple, tuple] = {}

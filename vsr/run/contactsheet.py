@@ -76,7 +76,10 @@ def _draw_track(
         y = top + TEXT_PX + 8
         for part, kind in enumerate(("lr", "bicubic", "sr")):
             with Image.open(folder / row[kind]) as picture:
-                sheet.paste(_fit(picture, kind), (left + part * (_CELL_PX + 2), y))
+                # enlarged in whole pixels where it is the source's own
+                how = Image.Resampling.NEAREST if kind == "lr" else Image.Resampling.BICUBIC
+                cell = fitted(picture, _CELL_PX, how)
+                sheet.paste(cell, (left + part * (_CELL_PX + 2), y))
         notes = [
             f"frame {row['frame']}",
             f"{row['seconds']:.2f} s",
@@ -89,14 +92,13 @@ def _draw_track(
         write_text(draw, (left, y + _CELL_PX + 3), " · ".join(notes), FAINT)
 
 
-def _fit(picture: Image.Image, kind: str) -> Image.Image:
-    """A face in a square cell, enlarged in whole pixels where it is the source's own."""
-    size = _CELL_PX / max(picture.size)
-    target = tuple(max(1, round(s * size)) for s in picture.size)
-    how = Image.Resampling.NEAREST if kind == "lr" else Image.Resampling.BICUBIC
-    cell = Image.new("RGB", (_CELL_PX, _CELL_PX), (225, 225, 225))
-    fitted = picture.convert("RGB").resize((target[0], target[1]), how)
-    cell.paste(fitted, ((_CELL_PX - target[0]) // 2, (_CELL_PX - target[1]) // 2))
+def fitted(picture: Image.Image, side: int, how: Image.Resampling) -> Image.Image:
+    """A face as large as a square cell of so many pixels takes it."""
+    scale = side / max(picture.size)
+    width, height = (max(1, round(s * scale)) for s in picture.size)
+    cell = Image.new("RGB", (side, side), (225, 225, 225))
+    face = picture.convert("RGB").resize((width, height), how)
+    cell.paste(face, ((side - width) // 2, (side - height) // 2))
     return cell
 
 

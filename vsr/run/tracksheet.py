@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vsr.core.types import Track
-from vsr.run.contactsheet import FAINT, INK, PAPER, TEXT_PX, write_text
+from vsr.run.contactsheet import FAINT, INK, PAPER, TEXT_PX, fitted, write_text
 
 _CELL_PX = 160
 _GAP_PX = 10
@@ -55,7 +55,8 @@ def track_sheet(
         write_text(draw, (left, top), f"track {track.track_id}", INK)
         top += TEXT_PX + 4
         if portrait is not None:
-            sheet.paste(_fitted(portrait.rgb), (left, top))
+            face = Image.fromarray(portrait.rgb)
+            sheet.paste(fitted(face, _CELL_PX, Image.Resampling.BICUBIC), (left, top))
         for line, words in enumerate(_told(track, seconds, portrait)):
             write_text(draw, (left, top + _CELL_PX + 2 + line * (TEXT_PX + 3)), words, FAINT)
     return sheet
@@ -75,13 +76,3 @@ def _told(track: Track, seconds: tuple[float, float], portrait: Portrait | None)
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(abs(seconds), 60)
     return f"{'-' if seconds < 0 else ''}{int(minutes)}:{rest:04.1f}"
-
-
-def _fitted(rgb: np.ndarray) -> Image.Image:
-    picture = Image.fromarray(rgb)
-    size = _CELL_PX / max(picture.size)
-    target = tuple(max(1, round(s * size)) for s in picture.size)
-    cell = Image.new("RGB", (_CELL_PX, _CELL_PX), (225, 225, 225))
-    fitted = picture.resize((target[0], target[1]), Image.Resampling.BICUBIC)
-    cell.paste(fitted, ((_CELL_PX - target[0]) // 2, (_CELL_PX - target[1]) // 2))
-    return cell

@@ -31,7 +31,7 @@ from vsr.run.flow import Flow
 from vsr.run.output import write_atomically
 from vsr.train.backend import hardware, prepare_backend
 from vsr.train.checkpoint import load_checkpoint, save_checkpoint
-from vsr.train.prepare.celeba import list_celeba
+from vsr.train.prepare.celeba import is_celeba, list_celeba
 from vsr.train.prepare.config import CropRule, PrepareConfig
 from vsr.train.prepare.folder import list_folder
 from vsr.train.prepare.pairs import cut_hr, decode_rgb, square_of
@@ -160,7 +160,7 @@ def _listed(
     source: Path, seed: int
 ) -> tuple[Listing, list[list[SourceImage]], list[list[SourceImage]]]:
     """What the folder holds: the pictures by person, to learn from and kept apart."""
-    celeba = any((source / p).exists() for p in ("list_eval_partition.txt", "img_align_celeba"))
+    celeba = is_celeba(source)
     config = PrepareConfig(hr=SIDE, seed=seed, identity="auto" if celeba else "folder")
     listing = (list_celeba if celeba else list_folder)(source, config)
     persons: dict[bool, dict[str, list[SourceImage]]] = {

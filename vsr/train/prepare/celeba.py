@@ -32,6 +32,11 @@ _PARTITION: dict[int, Split] = {0: "train", 1: "val", 2: "test"}
 _IMAGES = "img_align_celeba"
 
 
+def is_celeba(root: Path) -> bool:
+    """Whether a folder has CelebA's official layout."""
+    return any((root / name).exists() for name in ("list_eval_partition.txt", _IMAGES))
+
+
 def list_celeba(root: Path, cfg: PrepareConfig) -> Listing:
     """The images of a CelebA folder with their official split and identity.
 

@@ -33,7 +33,7 @@ from vsr.run.flow import Flow
 from vsr.run.output import write_atomically
 from vsr.run.recode import recode
 from vsr.train.prepare.card import CARD_TEXT, INDEX_FILE, SKIPPED_FILE
-from vsr.train.prepare.celeba import list_celeba
+from vsr.train.prepare.celeba import is_celeba, list_celeba
 from vsr.train.prepare.clipconfig import ClipConfig
 from vsr.train.prepare.clipset import CLIP_FORMAT, CLIP_KIND, read_clip_card, shard_name
 from vsr.train.prepare.config import CropRule
@@ -126,7 +126,7 @@ def prepare_clips(
 
 def _listing(source: Path, cfg: ClipConfig) -> Listing:
     """CelebA in its own layout, else any folder; videos below it as further sources."""
-    celeba = any((source / p).exists() for p in ("list_eval_partition.txt", "img_align_celeba"))
+    celeba = is_celeba(source)
     listing = list_celeba(source, cfg) if celeba else list_folder(source, cfg)
     videos = [] if celeba else list_videos(source, cfg)
     return replace(listing, images=[*listing.images, *videos])

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 
@@ -142,26 +143,35 @@ def test_workers_out_of_memory_are_told(short, tmp_path):
 
 
 def test_a_dead_worker_is_replaced_while_the_others_are_busy(cluster, short, tmp_path):
-    """With one job waiting and one worker at work, there is room for a second worker."""
-    slow = [("upscale", "model", "bicubic"), ("encode", "preset", "medium")]
-    killed: list[float] = []
-    both = False
+    """With one job waiting and one worker at work, there is room for a second worker.
+
+    The one at work is stopped until the second is there, so that it cannot end its job before.
+    """
+    killed: list[int] = []
+    replaced = threading.Event()
+
+    def watch(stopped: psutil.Process) -> None:
+        end = time.monotonic() + 300
+        while not replaced.is_set() and time.monotonic() < end:
+            if {w.pid for w in workers()} - {stopped.pid, *killed}:
+                replaced.set()
+            time.sleep(0.05)
+        stopped.resume()
 
     def hook(_) -> None:
-        nonlocal both
         if not killed and len(found := busy()) == 2:
+            found[1].suspend()
+            killed.append(found[0].pid)
             found[0].kill()
             found[0].wait(10)
-            killed.append(time.monotonic())
-        elif killed:
-            both = both or len(workers()) == 2
+            threading.Thread(target=watch, args=(found[1],), daemon=True).start()
 
-    jobs = jobs_for(short, tmp_path, options=slow)[:2]
+    jobs = jobs_for(short, tmp_path, options=[("upscale", "model", "bicubic")])[:2]
     rows = list(RayEngine(2, address=cluster.address, cpus=1).run(jobs, hook))
     assert killed
     assert [r.status for r in rows] == ["ok"] * 2
     assert sorted(r.attempts for r in rows) == [1, 2]
-    assert both, "the dead worker's job waited for the other one"
+    assert replaced.is_set(), "the dead worker's job waited for the other one"
 
 
 def test_what_no_node_has_is_told(cluster, short, tmp_path):

@@ -330,6 +330,51 @@ class TestWhatIsNoNoise:
                 assert psnr(whole[eyes], truth[eyes]) > psnr(single[eyes], truth[eyes]) - 0.05
 
     @sigmas
+    @pytest.mark.parametrize("turns", [1, 2, 3])
+    def test_turned_pictures_of_odd_sizes(self, walk, sigma, turns):
+        """As from a telephone held upright or upside down; the reader turns whole pictures."""
+        clean, boxes = walk
+        height, width = (s - 1 for s in clean[0].shape[:2])
+        pictures = [np.rot90(p[:height, :width], turns).copy() for p in clean]
+        turned = []
+        for box in boxes:
+            x, y = box.center
+            middle = [(y, width - x), (width - x, height - y), (height - y, x)][turns - 1]
+            turned.append(Box.from_center(*middle, SIDE, SIDE))
+        found = gains(pictures, turned, sigma)
+        assert_harmless(found)
+        if sigma > 1:
+            assert min(found) > 1
+
+    @pytest.mark.parametrize("sigma", [0.5, 6.0])
+    def test_fifty_faces_in_a_picture_of_4k(self, scene, sigma):
+        spots = [(384 * column, 432 * row) for row in range(5) for column in range(10)]
+        places = [(180 + 3 * i, 200 + i) for i in range(3)]
+        parts = [scene(432, 384, (x, y, 70)) for x, y in places]
+        pictures, grainy = (
+            [np.tile(part, (5, 10, 1)) for part in some]
+            for some in (parts, [noisy(part, sigma, i) for i, part in enumerate(parts)])
+        )
+        faces = [
+            tuple(
+                Face(Box.from_center(x + left, y + top, 70, 88), 0.9, n)
+                for n, (left, top) in enumerate(spots)
+            )
+            for x, y in places
+        ]
+        pairs = zip(frames_of(grainy), faces, strict=True)
+        cuts = crop([FrameFaces(f, found) for f, found in pairs], CFG)
+        found = []
+        for item, truth in zip(fuse(with_clips(cuts, CFG, FIVE)), pictures, strict=True):
+            assert len(item.crops) == 50
+            for c in item.crops:
+                there = truth[c.window.slices]
+                found.append(psnr(c.seen, there) - psnr(c.lr, there))
+        assert_harmless(found)
+        if sigma > 1:
+            assert np.mean(found) > 1
+
+    @sigmas
     def test_frames_shown_twice_count_once(self, walk, sigma):
         clean, boxes = walk
         pictures = [noisy(p, sigma, i) for i, p in enumerate(clean)]
